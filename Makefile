@@ -1,0 +1,52 @@
+# Every target that a person needs, and no more. `make` alone prints this help.
+VENV    := .venv
+BIN     := $(VENV)/bin
+UV      := 0.13.9
+MEMBERS := core cli $(wildcard services/*)
+
+# Model files and evaluation faces for development, where they lie beside the checkout.
+ifneq ($(wildcard ../shared/models),)
+export LOOKOUT_MODEL_MIRROR ?= $(abspath ../shared/models)
+export LOOKOUT_FACES ?= $(abspath ../shared/faces)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint format lock clean
+
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.done ## Install everything into .venv, as locked
+
+$(VENV)/.done: requirements.lock $(MEMBERS:%=%/pyproject.toml)
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(MEMBERS:%=-e %)
+	@touch $@
+
+demo: setup ## Footage in, alerts out, everyone else forgotten (SOURCE=rtsp://… WATCHLIST=folder for your own)
+	@$(BIN)/lookout demo $(if $(SOURCE),--source '$(SOURCE)') $(if $(WATCHLIST),--watchlist '$(WATCHLIST)')
+
+up: setup ## The local stack in the foreground, with a live status table (Ctrl-C ends it)
+	@$(BIN)/lookout up
+
+test: setup ## All tests; those that need what is not here are skipped, and say why
+	@$(BIN)/pytest $(ARGS)
+
+lint: setup ## Style, types and the rings of the architecture
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/lint-imports --no-timing >/dev/null || $(BIN)/lint-imports
+	@$(BIN)/mypy
+
+format: setup ## Put the code into the house's format
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+lock: setup ## Resolve the dependencies anew into requirements.lock
+	$(BIN)/uv lock --quiet --upgrade
+	$(BIN)/uv export --quiet --format requirements.txt --all-packages --all-groups --no-emit-workspace --no-header --output-file requirements.lock
+
+clean: ## Remove what the other targets made (not the caches under ~/.cache/lookout)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .lookout alerts build

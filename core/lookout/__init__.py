@@ -1,0 +1,1 @@
+"""Lookout's core: what two services or more need, and nothing else."""

@@ -1,0 +1,1 @@
+"""Sealing: data keys, envelopes, the keyring, the vault, and signatures."""

@@ -1,0 +1,101 @@
+"""Every service's word on itself: said once a second on ``status``, and read from there by whoever depends on it."""
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from lookout.events import ServiceState, ServiceStatus
+from lookout.stream.ports import Clock, StreamError
+
+FRESH_FOR = timedelta(seconds=3)
+_EVERY_S = 1.0
+
+State = tuple[ServiceState, str]
+_log = structlog.get_logger()
+
+
+class StatusReporter:
+    """Emits a `ServiceStatus` every second until stopped. A stream that fails is tried again a second later."""
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        instance: str,
+        state: Callable[[], State],
+        emit: Callable[[ServiceStatus], None],
+        clock: Clock,
+    ) -> None:
+        """``emit`` produces and returns soon; ``state`` is asked on the reporter's thread."""
+        self._service, self._instance = service, instance
+        self._state, self._emit, self._clock = state, emit, clock
+        self._stop = threading.Event()
+        self._said: State | None = None
+        self._since = clock()
+        self._thread = threading.Thread(target=self._run, name="status", daemon=True)
+
+    def start(self) -> None:
+        """Begin to report."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say once more how it is, as not running, and stop."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self.report((ServiceState.NOT_RUNNING, "stopped"))
+
+    def report(self, state: State) -> None:
+        """Say one state now."""
+        now = self._clock()
+        if state != self._said:
+            _log.info("state changed", state=state[0], reason=state[1])
+            self._said, self._since = state, now
+        status = ServiceStatus(
+            deployment_id="",
+            service=self._service,
+            instance=self._instance,
+            state=state[0],
+            reason=state[1],
+            since=self._since,
+            reported_at=now,
+        )
+        try:
+            self._emit(status)
+        except StreamError as error:
+            _log.warning("status not sent", error=str(error))
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.report(self._state())
+            self._stop.wait(_EVERY_S)
+
+
+class StatusBoard:
+    """The last word of every instance, fed by a follower of ``status``."""
+
+    def __init__(self, *, clock: Clock, fresh_for: timedelta = FRESH_FOR) -> None:
+        """Words older than ``fresh_for`` count as silence."""
+        self._clock, self._fresh_for = clock, fresh_for
+        self._latest: dict[str, ServiceStatus] = {}
+
+    def heard(self, status: ServiceStatus) -> None:
+        """Take a record of the topic."""
+        self._latest[status.instance] = status
+
+    def latest(self) -> Mapping[str, ServiceStatus]:
+        """The last word of every instance, by instance."""
+        return dict(self._latest)
+
+    def why_not(self, service: str, now: datetime | None = None) -> str:
+        """Why a service cannot be counted on; empty when an instance of it said lately that it works."""
+        at = now or self._clock()
+        words = [status for status in self.latest().values() if status.service == service]
+        fresh = [status for status in words if at - status.reported_at <= self._fresh_for]
+        if not fresh:
+            return f"{service} is silent"
+        if any(status.state is not ServiceState.NOT_RUNNING for status in fresh):
+            return ""
+        return f"{service} is not running: {fresh[-1].reason}"

@@ -1,0 +1,1 @@
+"""Alerting: matches in, one alert per person out."""

@@ -1,0 +1,1 @@
+"""Capture: cameras in, the newest frames sealed, out."""

@@ -1,0 +1,1 @@
+"""Clients of the outside: video by PyAV, webcams and pictures by OpenCV."""

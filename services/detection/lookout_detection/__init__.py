@@ -1,0 +1,1 @@
+"""Detection: sealed frames in, the best shots of tracked faces out."""

@@ -1,0 +1,1 @@
+"""Embedding: sealed chips in, sealed templates out."""

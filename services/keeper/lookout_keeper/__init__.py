@@ -1,0 +1,1 @@
+"""The keeper: receipts of everything forgotten, drained, chained and signed."""

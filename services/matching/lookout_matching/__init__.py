@@ -1,0 +1,1 @@
+"""Matching: sealed templates in, confirmed matches out; everyone else forgotten."""
