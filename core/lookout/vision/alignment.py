@@ -1,0 +1,95 @@
+"""Alignment: the chip that an embedder sees, cut so that five landmarks lie on a template.
+
+Landmarks are float32 arrays of shape (5, 2), xy in pixels, in the order eye at the left of the
+image, eye at the right, nose tip, mouth corner at the left, mouth corner at the right.
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from lookout.vision.arrays import FloatArray, Image, ShapeError, require_image, require_shape
+
+_SHRINK_BELOW = 0.5
+"""Bilinear sampling reads 2x2 pixels: shrinking more than two times would alias."""
+
+
+class DegenerateLandmarksError(ValueError):
+    """The landmarks coincide or are not finite: no similarity transform exists."""
+
+
+def similarity_transform(source: FloatArray, target: FloatArray) -> npt.NDArray[np.float64]:
+    """The rotation, uniform scale and shift that best carry `source` onto `target`.
+
+    Least squares after Umeyama (1991); mirroring is never part of the answer.
+
+    Args:
+        source: points, shape (P, 2).
+        target: where they should lie, shape (P, 2).
+
+    Returns:
+        Shape (2, 3): target ~ matrix[:, :2] @ point + matrix[:, 2].
+
+    Raises:
+        DegenerateLandmarksError: the source points coincide, or are not finite.
+    """
+    require_shape("source", source, ("P", 2))
+    require_shape("target", target, (len(source), 2))
+    start, goal = source.astype(np.float64), target.astype(np.float64)
+    start_mean, goal_mean = start.mean(axis=0), goal.mean(axis=0)
+    start_centred, goal_centred = start - start_mean, goal - goal_mean
+    variance = (start_centred**2).sum() / len(start)
+    if not np.isfinite(variance) or variance < 1e-9:
+        raise DegenerateLandmarksError("landmarks coincide or are not finite: no chip can be cut")
+    left, weights, right = np.linalg.svd(goal_centred.T @ start_centred / len(start))
+    signs = np.array([1.0, np.sign(np.linalg.det(left @ right)) or 1.0])
+    rotation = left @ np.diag(signs) @ right
+    linear = (weights * signs).sum() / variance * rotation
+    return np.column_stack([linear, goal_mean - linear @ start_mean])
+
+
+def align_chip(image_bgr: Image, landmarks: FloatArray, template: FloatArray, size: int) -> Image:
+    """Cut the chip in which the landmarks lie on the template.
+
+    Args:
+        image_bgr: shape (H, W, 3), uint8, BGR.
+        landmarks: shape (5, 2), pixels of the image.
+        template: shape (5, 2), pixels of the chip.
+        size: the chip's side in pixels.
+
+    Returns:
+        Shape (size, size, 3), uint8, BGR; black where the chip reaches beyond the image.
+
+    Raises:
+        DegenerateLandmarksError: see `similarity_transform`.
+    """
+    require_image(image_bgr)
+    require_shape("landmarks", landmarks, (5, 2))
+    require_shape("template", template, (5, 2))
+    if size < 1:
+        raise ShapeError(f"size must be at least 1 pixel, but got {size}")
+    matrix = similarity_transform(landmarks, template)
+    if float(np.hypot(matrix[0, 0], matrix[1, 0])) < _SHRINK_BELOW:
+        image_bgr, landmarks = _shrunk(image_bgr, landmarks, matrix, size)
+        matrix = similarity_transform(landmarks, template)
+    chip = cv2.warpAffine(image_bgr, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    return np.asarray(chip, dtype=np.uint8)
+
+
+def _shrunk(
+    image: Image, landmarks: FloatArray, matrix: npt.NDArray[np.float64], size: int
+) -> tuple[Image, FloatArray]:
+    """The part of the image that the chip shows, about as large as the chip, and its landmarks."""
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
+    places = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T).T
+    height, width = image.shape[:2]
+    limit = np.array([width, height])
+    low = np.clip(np.floor(places.min(axis=0)).astype(int) - 2, 0, limit - 1)
+    high = np.clip(np.ceil(places.max(axis=0)).astype(int) + 2, low + 1, limit)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    target = np.maximum(1, np.round((high - low) * scale)).astype(int)
+    resized = cv2.resize(part, (int(target[0]), int(target[1])), interpolation=cv2.INTER_AREA)
+    # Pixel centres sit at +0.5: that half pixel shrinks with the image.
+    moved = (landmarks - low + 0.5) * (target / (high - low)) - 0.5
+    return np.asarray(resized, dtype=np.uint8), moved.astype(np.float32)
