@@ -44,8 +44,8 @@ format: setup ## Put the code into the house's format
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
-lock: setup ## Resolve the dependencies anew into requirements.lock
-	$(BIN)/uv lock --quiet --upgrade
+lock: setup ## Resolve the dependencies anew into requirements.lock (UPGRADE=1 for newer versions)
+	$(BIN)/uv lock --quiet $(if $(UPGRADE),--upgrade)
 	$(BIN)/uv export --quiet --format requirements.txt --all-packages --all-groups --no-emit-workspace --no-header --output-file requirements.lock
 
 clean: ## Remove what the other targets made (not the caches under ~/.cache/lookout)

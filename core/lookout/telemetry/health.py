@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-_TEXT = [("Content-Type", "text/plain; charset=utf-8")]
+_TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 
 
 class PortInUseError(Exception):
@@ -102,10 +102,10 @@ def _application(health: Health, registry: CollectorRegistry) -> WSGIApplication
             return metrics(environ, start_response)
         probe = probes.get(path)
         if probe is None:
-            start_response("404 Not Found", _TEXT)
+            start_response("404 Not Found", [*_TEXT])
             return [b"/livez, /readyz, /metrics\n"]
         reason = probe()
-        start_response("503 Service Unavailable" if reason else "200 OK", _TEXT)
+        start_response("503 Service Unavailable" if reason else "200 OK", [*_TEXT])
         return [(reason or "ok").encode() + b"\n"]
 
     return answer

@@ -1,0 +1,238 @@
+"""What a service stands on, made once from its settings: broker, codec, keyring, vault, authority, metrics, health."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar, cast
+
+import httpx
+from prometheus_client import CollectorRegistry, Info
+
+import lookout
+from lookout.codec import Codec
+from lookout.events import Deployment, Erasure, Event
+from lookout.hosting.authority import FollowedAuthority, signature_check
+from lookout.hosting.settings import PlatformSettings, secret_of
+from lookout.schema_ids import LockedSchemaIds, RegistrySchemaIds, SchemaIds
+from lookout.sealing.issuer import BlockIssuer
+from lookout.sealing.keyring import KeyringAddress, RedisKeyring
+from lookout.sealing.metrics import KeyMetrics
+from lookout.sealing.ports import Keyring
+from lookout.sealing.signing import TrustStore
+from lookout.sealing.vault import FileVault, read_secret_file
+from lookout.stream.dead_letters import DeadLetters
+from lookout.stream.follower import Follower
+from lookout.stream.kafka import KafkaBroker, KafkaSettings
+from lookout.stream.ports import Broker, Clock, Producer
+from lookout.stream.processor import Processor
+from lookout.stream.runner import Runner
+from lookout.telemetry.health import Health
+from lookout.telemetry.metrics import StreamMetrics
+from lookout.topics import Catalogue, load_catalogue
+
+E = TypeVar("E", bound=Event)
+_REGISTRY_TIMEOUT_S = 5.0
+
+
+def utc_now() -> datetime:
+    """The system's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(kw_only=True)
+class Platform:
+    """The parts that every service needs. Whoever makes it closes it."""
+
+    service: str
+    instance: str
+    settings: PlatformSettings
+    catalogue: Catalogue
+    codec: Codec
+    broker: Broker
+    keyring: Keyring
+    vault: FileVault
+    trust: TrustStore
+    registry: CollectorRegistry
+    health: Health
+    clock: Clock = utc_now
+    trouble: str = ""
+    _closers: list[Callable[[], None]] = field(default_factory=list)
+    _shared: Producer | None = None
+    _metrics: StreamMetrics | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def topic(self, kind: type[Event]) -> str:
+        """The full name of the topic that carries a kind of event."""
+        return self.catalogue.topic_of(kind).name
+
+    def producer(self) -> Producer:
+        """The producer of status and accounts: small records, flushed one by one, apart from the main stream."""
+        with self._lock:
+            if self._shared is None:
+                self._shared = self.broker.producer()
+                self._closers.append(self._shared.close)
+            return self._shared
+
+    def metrics(self) -> StreamMetrics:
+        """The stream's metrics of this service."""
+        with self._lock:
+            if self._metrics is None:
+                self._metrics = StreamMetrics(self.registry)
+            return self._metrics
+
+    def emit(self, event: Event) -> None:
+        """Produce an event and wait for the acknowledgement."""
+        producer = self.producer()
+        producer.produce(self.codec.outgoing(event))
+        producer.flush()
+
+    def announce(self, erasure: Erasure) -> None:
+        """Produce an account of keys and wait for the acknowledgement."""
+        self.emit(erasure)
+
+    def issuer(self, *, purpose: str, ttl: timedelta) -> BlockIssuer:
+        """A supply of fresh keys, each alive for ``ttl`` at most."""
+        issuer = BlockIssuer(
+            keyring=self.keyring,
+            announce=self.announce,
+            service=self.service,
+            purpose=purpose,
+            ttl=ttl,
+            clock=self.clock,
+            metrics=KeyMetrics(self.registry),
+        )
+        self._closers.append(issuer.close)
+        return issuer
+
+    def follow(
+        self, kind: type[E], handler: Callable[[E], None], *, signed: bool = False
+    ) -> Follower:
+        """Follow a control topic from its beginning on a thread of its own."""
+        verify = (
+            signature_check(self.codec, self.trust, demonstration=self.settings.demonstration)
+            if signed
+            else None
+        )
+        follower = Follower(
+            broker=self.broker,
+            topics=[self.topic(kind)],
+            codec=self.codec,
+            handler=cast(Callable[[Event], None], handler),
+            verify=verify,
+            metrics=self.metrics(),
+        )
+        follower.start()
+        self._closers.append(follower.close)
+        return follower
+
+    def authority(self) -> FollowedAuthority:
+        """The deployments in force."""
+        known: list[Follower] = []
+        authority = FollowedAuthority(known=lambda: bool(known) and known[0].healthy())
+        known.append(self.follow(Deployment, authority.heard, signed=True))
+        return authority
+
+    def runner(
+        self,
+        kind: type[E],
+        processor: Processor[E],
+        *,
+        batch_max: int,
+        rebalance_group: str | None = None,
+    ) -> Runner[E]:
+        """The loop that feeds a processor from its topic, in the service's consumer group."""
+        producer = self.broker.producer()
+        self._closers.append(producer.close)
+        return Runner(
+            name=self.service,
+            topics=[self.topic(kind)],
+            broker=self.broker,
+            group=rebalance_group or f"{self.catalogue.prefix}{self.service}",
+            producer=producer,
+            codec=self.codec,
+            processor=processor,
+            keyring=self.keyring,
+            instance=self.instance,
+            metrics=self.metrics(),
+            clock=self.clock,
+            dead_letters=DeadLetters(
+                producer=producer, codec=self.codec, service=self.service, clock=self.clock
+            ),
+            batch_max=batch_max,
+            on_turn=self.health.turned,
+            on_trouble=self.troubled,
+        )
+
+    def troubled(self, reason: str | None) -> None:
+        """Told by the runner while it waits for something that does not answer."""
+        self.trouble = reason or ""
+
+    def close(self) -> None:
+        """Let go of everything, last made first."""
+        while self._closers:
+            self._closers.pop()()
+
+
+def make_platform(
+    service: str, settings: PlatformSettings, *, broker: Broker | None = None
+) -> Platform:
+    """The platform of a service; ``broker`` overrides the Kafka cluster that the settings name.
+
+    Raises:
+        SchemaIdError, VaultError, OSError, ValueError: a setting does not hold; the text says which and what to do.
+    """
+    instance = settings.instance or f"{service}-{socket.gethostname()}-{os.getpid()}"
+    catalogue = load_catalogue(prefix=settings.topic_prefix)
+    registry = CollectorRegistry()
+    Info("lookout_build", "What runs here.", registry=registry).info(
+        {"version": lookout.__version__, "service": service}
+    )
+    return Platform(
+        service=service,
+        instance=instance,
+        settings=settings,
+        catalogue=catalogue,
+        codec=Codec(catalogue=catalogue, ids=_schema_ids(settings), source=f"/lookout/{service}"),
+        broker=broker or KafkaBroker(_kafka_settings(settings, instance)),
+        keyring=RedisKeyring(
+            KeyringAddress(
+                url=settings.keyring_url,
+                username=settings.keyring_username,
+                password=secret_of(settings.keyring_password_file),
+            )
+        ),
+        vault=FileVault(settings.vault_folder, read_secret_file(settings.vault_secret_file)),
+        trust=TrustStore.load(settings.trust_file),
+        registry=registry,
+        health=Health(stalled_after_s=settings.stalled_after_s),
+    )
+
+
+def _kafka_settings(settings: PlatformSettings, instance: str) -> KafkaSettings:
+    kafka = settings.kafka
+    return KafkaSettings(
+        bootstrap=kafka.bootstrap,
+        client_id=instance,
+        security_protocol=kafka.security_protocol,
+        sasl_mechanism=kafka.sasl_mechanism or "SCRAM-SHA-512",
+        sasl_username=kafka.username or "",
+        sasl_password=secret_of(kafka.password_file) or "",
+        ca_file=kafka.ca_file,
+        certificate_file=kafka.certificate_file,
+        key_file=kafka.key_file,
+    )
+
+
+def _schema_ids(settings: PlatformSettings) -> SchemaIds:
+    if settings.registry_url is None:
+        return LockedSchemaIds()
+    password = secret_of(settings.registry_password_file)
+    auth = (
+        (settings.registry_username, password) if settings.registry_username and password else None
+    )
+    return RegistrySchemaIds(
+        httpx.Client(base_url=settings.registry_url, auth=auth, timeout=_REGISTRY_TIMEOUT_S)
+    )
