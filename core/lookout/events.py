@@ -289,9 +289,10 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One confirmed match behind an alert."""
+    """One confirmed match behind an alert. ``face_id`` is whose the match's thumbnail is sealed as."""
 
     match_id: str
+    face_id: str
     track_id: str
     camera_id: str
     captured_at: datetime

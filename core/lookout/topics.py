@@ -87,7 +87,7 @@ class Catalogue:
         """All topics, by name."""
         return [Topic(self.prefix + entry.topic, entry) for entry in self.entries]
 
-    def topic_of(self, kind: type[Event]) -> Topic:
+    def topic_of(self, kind: type[object]) -> Topic:
         """The topic that carries a kind of event."""
         return self._by_record[kind.__name__]
 

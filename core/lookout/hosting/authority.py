@@ -24,6 +24,10 @@ class FollowedAuthority:
         if latest is None or deployment.updated_at >= latest.updated_at:
             self._deployments = {**self._deployments, deployment.deployment_id: deployment}
 
+    def latest(self, deployment_id: str) -> Deployment | None:
+        """The latest record of a deployment, in force or not."""
+        return self._deployments.get(deployment_id)
+
     def in_force(self, now: datetime) -> Collection[Deployment]:
         """See `Authority`."""
         if not self._known():

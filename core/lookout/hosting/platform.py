@@ -28,13 +28,15 @@ from lookout.stream.follower import Follower
 from lookout.stream.kafka import KafkaBroker, KafkaSettings
 from lookout.stream.ports import Broker, Clock, Producer
 from lookout.stream.processor import Processor
-from lookout.stream.runner import Runner
+from lookout.stream.runner import Rhythm, Runner
 from lookout.telemetry.health import Health
 from lookout.telemetry.metrics import StreamMetrics
 from lookout.topics import Catalogue, load_catalogue
+from lookout.vision.pack import LoadedPack, load_pack
 
 E = TypeVar("E", bound=Event)
 _REGISTRY_TIMEOUT_S = 5.0
+_TURN_S = 0.2
 
 
 def utc_now() -> datetime:
@@ -57,14 +59,16 @@ class Platform:
     trust: TrustStore
     registry: CollectorRegistry
     health: Health
+    kafka: KafkaSettings | None
     clock: Clock = utc_now
     trouble: str = ""
     _closers: list[Callable[[], None]] = field(default_factory=list)
+    _followers: list[Follower] = field(default_factory=list)
     _shared: Producer | None = None
     _metrics: StreamMetrics | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def topic(self, kind: type[Event]) -> str:
+    def topic(self, kind: type[object]) -> str:
         """The full name of the topic that carries a kind of event."""
         return self.catalogue.topic_of(kind).name
 
@@ -75,6 +79,14 @@ class Platform:
                 self._shared = self.broker.producer()
                 self._closers.append(self._shared.close)
             return self._shared
+
+    def load_pack(self) -> LoadedPack:
+        """The model pack of the settings, its files verified, and named in the metrics. `PackError` if it cannot be."""
+        loaded = load_pack(self.settings.pack, self.settings.models_folder)
+        Info("lookout_model", "The model pack in use.", registry=self.registry).info(
+            {"pack": loaded.pack.name, "version": loaded.pack.version, "sha256": loaded.pack.sha256}
+        )
+        return loaded
 
     def metrics(self) -> StreamMetrics:
         """The stream's metrics of this service."""
@@ -125,8 +137,17 @@ class Platform:
             metrics=self.metrics(),
         )
         follower.start()
+        self._followers.append(follower)
         self._closers.append(follower.close)
         return follower
+
+    def wait_followed(self, stop: threading.Event) -> None:
+        """Wait until all that is followed has been read to its end: before that, everybody would look unauthorised."""
+        for follower in self._followers:
+            while not follower.wait_ready(_TURN_S) and not stop.is_set():
+                self.trouble = "reading the control topics"
+                self.health.turned()
+        self.trouble = ""
 
     def authority(self) -> FollowedAuthority:
         """The deployments in force."""
@@ -141,7 +162,6 @@ class Platform:
         processor: Processor[E],
         *,
         batch_max: int,
-        rebalance_group: str | None = None,
     ) -> Runner[E]:
         """The loop that feeds a processor from its topic, in the service's consumer group."""
         producer = self.broker.producer()
@@ -150,7 +170,7 @@ class Platform:
             name=self.service,
             topics=[self.topic(kind)],
             broker=self.broker,
-            group=rebalance_group or f"{self.catalogue.prefix}{self.service}",
+            group=f"{self.catalogue.prefix}{self.service}",
             producer=producer,
             codec=self.codec,
             processor=processor,
@@ -159,12 +179,20 @@ class Platform:
             metrics=self.metrics(),
             clock=self.clock,
             dead_letters=DeadLetters(
-                producer=producer, codec=self.codec, service=self.service, clock=self.clock
+                producer=producer,
+                codec=self.codec,
+                service=self.service,
+                clock=self.clock,
+                metrics=self.metrics(),
             ),
-            batch_max=batch_max,
+            rhythm=Rhythm(batch_max=batch_max),
             on_turn=self.health.turned,
             on_trouble=self.troubled,
         )
+
+    def closing(self, close: Callable[[], None]) -> None:
+        """Have ``close`` called when the platform is closed."""
+        self._closers.append(close)
 
     def troubled(self, reason: str | None) -> None:
         """Told by the runner while it waits for something that does not answer."""
@@ -190,6 +218,7 @@ def make_platform(
     Info("lookout_build", "What runs here.", registry=registry).info(
         {"version": lookout.__version__, "service": service}
     )
+    kafka = None if broker is not None else _kafka_settings(settings, instance)
     return Platform(
         service=service,
         instance=instance,
@@ -197,6 +226,7 @@ def make_platform(
         catalogue=catalogue,
         codec=Codec(catalogue=catalogue, ids=_schema_ids(settings), source=f"/lookout/{service}"),
         broker=broker or KafkaBroker(_kafka_settings(settings, instance)),
+        kafka=kafka,
         keyring=RedisKeyring(
             KeyringAddress(
                 url=settings.keyring_url,

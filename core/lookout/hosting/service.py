@@ -31,6 +31,13 @@ class Service(Protocol):
         """How it is now, for the status topic and for readiness."""
 
 
+class Loop(Protocol):
+    """What runs until it is told to stop."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set, then drain and return."""
+
+
 Build = Callable[[Platform], Service]
 
 
@@ -66,6 +73,8 @@ def serve(platform: Platform, build: Build, stop: threading.Event) -> None:
     """Build a service on its platform and run it with health and status until ``stop``; closes the platform."""
     settings = platform.settings
     try:
+        # A keyring that could keep keys on a disk is no keyring: nothing starts on it.
+        platform.keyring.check()
         service = build(platform)
         state = _watched(platform, service)
         reporter = StatusReporter(
@@ -84,6 +93,7 @@ def serve(platform: Platform, build: Build, stop: threading.Event) -> None:
             _log.info("started", metrics_port=server.port)
             reporter.start()
             try:
+                platform.wait_followed(stop)
                 service.run(stop)
             finally:
                 reporter.stop()
@@ -109,3 +119,19 @@ def _close(platform: Platform) -> None:
     except StreamError as error:
         # What was to be said could not be; an error that ended the service matters more.
         _log.warning("not closed cleanly", why=str(error), under_way=sys.exc_info()[0] is not None)
+
+
+class RunnerService:
+    """A service that is a processor behind a runner."""
+
+    def __init__(self, *, runner: Loop, state: Callable[[], State]) -> None:
+        """``state`` is asked from the status thread."""
+        self._runner, self._state = runner, state
+
+    def run(self, stop: threading.Event) -> None:
+        """See `Service.run`."""
+        self._runner.run(stop)
+
+    def state(self) -> State:
+        """See `Service.state`."""
+        return self._state()

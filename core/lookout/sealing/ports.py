@@ -141,3 +141,32 @@ class Issuer(Protocol):
 
     def close(self) -> None:
         """Receipt what was never used."""
+
+    def retire(self, deployment_id: str) -> None:
+        """Receipt what was never used for one deployment: it is over."""
+
+
+class VaultError(Exception):
+    """The vault cannot be used: wrong secret, missing folder, damaged file, bad name. Says what to do."""
+
+
+class Vault(Protocol):
+    """Keys that must outlive a restart, by name: ``watchlist/<deployment>``, ``people/<deployment>``, ``evidence/<date>``, ``signing/<name>``.
+
+    A key's id is its name. Any call may raise `VaultError`.
+    """
+
+    def get(self, name: str) -> DataKey:
+        """The key; `KeyGoneError` if there is none by that name (any more)."""
+
+    def create(self, name: str) -> DataKey:
+        """A fresh key under a name that is free."""
+
+    def get_or_create(self, name: str) -> DataKey:
+        """The key, made if there is none. Two processes that race for it get the same."""
+
+    def destroy(self, name: str) -> None:
+        """Destroy the key: what it sealed cannot be opened again. Idempotent."""
+
+    def names(self) -> Sequence[str]:
+        """The names of all keys, in order."""

@@ -2,14 +2,12 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
 
 import structlog
 
 from lookout.events import ServiceState, ServiceStatus
 from lookout.stream.ports import Clock, StreamError
 
-FRESH_FOR = timedelta(seconds=3)
 _EVERY_S = 1.0
 
 State = tuple[ServiceState, str]
@@ -76,9 +74,7 @@ class StatusReporter:
 class StatusBoard:
     """The last word of every instance, fed by a follower of ``status``."""
 
-    def __init__(self, *, clock: Clock, fresh_for: timedelta = FRESH_FOR) -> None:
-        """Words older than ``fresh_for`` count as silence."""
-        self._clock, self._fresh_for = clock, fresh_for
+    def __init__(self) -> None:
         self._latest: dict[str, ServiceStatus] = {}
 
     def heard(self, status: ServiceStatus) -> None:
@@ -86,16 +82,5 @@ class StatusBoard:
         self._latest[status.instance] = status
 
     def latest(self) -> Mapping[str, ServiceStatus]:
-        """The last word of every instance, by instance."""
+        """The last word of every instance, by instance. Old words are for the reader to tell from fresh ones."""
         return dict(self._latest)
-
-    def why_not(self, service: str, now: datetime | None = None) -> str:
-        """Why a service cannot be counted on; empty when an instance of it said lately that it works."""
-        at = now or self._clock()
-        words = [status for status in self.latest().values() if status.service == service]
-        fresh = [status for status in words if at - status.reported_at <= self._fresh_for]
-        if not fresh:
-            return f"{service} is silent"
-        if any(status.state is not ServiceState.NOT_RUNNING for status in fresh):
-            return ""
-        return f"{service} is not running: {fresh[-1].reason}"

@@ -1,1 +1,1 @@
-"""Matching: sealed templates in, confirmed matches out; everyone else forgotten."""
+"""Matching: sealed templates in, confirmed matches out; everyone else's keys destroyed."""

@@ -1,7 +1,7 @@
 """Statuses are said once a second, survive a stream in trouble, and silence counts as not running."""
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from lookout.events import ServiceState, ServiceStatus
 from lookout.stream.ports import DeliveryError
@@ -28,28 +28,18 @@ def status(
     )
 
 
-def test_silence_is_a_reason_not_to_rely_on_a_service() -> None:
-    board = StatusBoard(clock=lambda: NOW)
+def test_the_board_keeps_the_last_word_of_each_instance() -> None:
+    board = StatusBoard()
+    assert board.latest() == {}
 
-    assert board.why_not("keeper") == "keeper is silent"
-
-
-def test_a_fresh_word_counts_and_an_old_one_does_not() -> None:
-    board = StatusBoard(clock=lambda: NOW, fresh_for=timedelta(seconds=3))
-    board.heard(status(at=NOW - timedelta(seconds=3)))
-
-    assert board.why_not("keeper") == ""
-    assert board.why_not("keeper", NOW + timedelta(seconds=1)) == "keeper is silent"
-
-
-def test_one_running_instance_is_enough_and_a_degraded_one_runs() -> None:
-    board = StatusBoard(clock=lambda: NOW)
     board.heard(status(ServiceState.NOT_RUNNING))
-    told = board.why_not("keeper")
-    board.heard(status(ServiceState.DEGRADED, instance="keeper-2"))
+    board.heard(status(instance="keeper-2"))
+    board.heard(status())
 
-    assert told == "keeper is not running: why"
-    assert board.why_not("keeper") == ""
+    assert {name: word.state for name, word in board.latest().items()} == {
+        "keeper-1": ServiceState.LIVE,
+        "keeper-2": ServiceState.LIVE,
+    }
 
 
 def test_the_reporter_goes_on_when_the_stream_fails_and_says_at_the_end_that_it_stopped() -> None:

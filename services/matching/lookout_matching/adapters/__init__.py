@@ -1,1 +1,1 @@
-"""Clients of the outside."""
+"""Galleries: Qdrant in this process (local, edge) and as a server."""

@@ -1,0 +1,37 @@
+"""The ``lookout`` command. Every word of it explains itself with ``--help``."""
+
+import resource
+
+import typer
+
+from lookout_cli.commands import deployment, models, topics, watchlist
+from lookout_cli.commands.demo import demo
+from lookout_cli.commands.doctor import doctor
+from lookout_cli.commands.up import up
+from lookout_cli.commands.watch import watch
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Live facial recognition: watchlist in, alerts out, everyone else forgotten. Begin with `lookout demo`.",
+)
+app.command()(demo)
+app.command()(up)
+app.command()(watch)
+app.add_typer(watchlist.app, name="watchlist")
+app.add_typer(deployment.app, name="deployment")
+app.add_typer(models.app, name="models")
+app.add_typer(topics.app, name="topics")
+app.command()(doctor)
+
+
+def main() -> None:
+    """Run the command line."""
+    # A core dump would write keys, faces and templates to disk. Children inherit this.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    app()
+
+
+if __name__ == "__main__":
+    main()

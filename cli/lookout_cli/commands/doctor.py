@@ -1,0 +1,102 @@
+"""``lookout doctor``: what is missing on this machine, and what to do."""
+
+import importlib.util
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.table import Table
+
+from lookout_cli.commands.models import FolderOption
+from lookout_cli.console import out
+from lookout_cli.local.kafka import LocalKafka
+from lookout_cli.local.keyring import LocalKeyringError, server_binary
+from lookout_cli.models.store import DEFAULT_PACK, all_packs, default_models_folder, why_not_there
+
+_LEAST_FREE_BYTES = 1 << 30
+_LEAST_PYTHON = (3, 11)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. ``trouble`` is empty when it is well; ``fatal`` when nothing works without."""
+
+    what: str
+    found: str
+    trouble: str = ""
+    fatal: bool = False
+
+
+def doctor(models: FolderOption = default_models_folder()) -> None:
+    """Look at this machine: what is here, what is missing, what to do. Exit 1 when the main job cannot run."""
+    table = Table("", "what", "found", "what to do")
+    fatal = False
+    for finding in findings(models):
+        mark = (
+            "[green]ok[/]"
+            if not finding.trouble
+            else ("[red]no[/]" if finding.fatal else "[yellow]![/]")
+        )
+        table.add_row(mark, finding.what, finding.found, finding.trouble)
+        fatal = fatal or (finding.fatal and bool(finding.trouble))
+    out.print(table)
+    if fatal:
+        raise typer.Exit(1)
+
+
+def findings(models: Path) -> Iterator[Finding]:
+    """Look at everything the main job needs."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    old = "" if sys.version_info >= _LEAST_PYTHON else "install Python 3.11 or newer"
+    yield Finding("Python", version, old, fatal=True)
+    yield _kafka()
+    yield _keyring()
+    yield from _packs(models)
+    yield _disk()
+    pip = importlib.util.find_spec("pip") is not None
+    yield Finding(
+        "pip",
+        "here" if pip else "missing",
+        "" if pip else "run `python -m ensurepip`: the demonstration's pictures come by pip",
+    )
+
+
+def _kafka() -> Finding:
+    with tempfile.TemporaryDirectory() as scratch:
+        why_not = LocalKafka(Path(scratch)).available()
+    if why_not is None:
+        return Finding("Kafka", "can run here")
+    return Finding(
+        "Kafka", "cannot run here", f"{why_not}; without, `lookout demo` uses the in-memory broker"
+    )
+
+
+def _keyring() -> Finding:
+    try:
+        return Finding("keyring", str(server_binary()))
+    except LocalKeyringError as error:
+        return Finding("keyring", "missing", str(error), fatal=True)
+
+
+def _packs(models: Path) -> Iterator[Finding]:
+    here = [pack.name for pack in all_packs() if not why_not_there(pack, models)]
+    advice = "" if here else "run `lookout models pull` (`lookout demo` does it by itself)"
+    yield Finding("model packs", ", ".join(here) or "none", advice)
+    if here and DEFAULT_PACK not in here:
+        yield Finding(
+            "default pack",
+            "missing",
+            f"run `lookout models pull {DEFAULT_PACK}`: it is more accurate",
+        )
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.home()).free
+    advice = (
+        "" if free >= _LEAST_FREE_BYTES else "free at least 1 GB: Kafka and the models need room"
+    )
+    return Finding("disk", f"{free / 2**30:.1f} GB free", advice, fatal=True)

@@ -1,0 +1,112 @@
+"""``lookout watchlist``: enrol people into a deployment's watchlist, and see what is in it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from lookout.events import Category, Response, WatchlistAction
+from lookout.vision.pack import load_pack
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from lookout_cli.commands.models import FolderOption
+from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_plainly
+from lookout_cli.control import new_deployment_id
+from lookout_cli.models.store import default_models_folder
+from lookout_cli.session import connected
+from lookout_cli.watchlist.enrol import EnrolReport, Outcome, Verdict
+from lookout_cli.watchlist.enrolment import enrol_rows
+from lookout_cli.watchlist.source import Defaults, read_source
+
+app = typer.Typer(
+    no_args_is_help=True, help="Watchlists: each belongs to one deployment, and ends with it."
+)
+
+_COLOURS = {Outcome.ACCEPTED: "green", Outcome.WARNING: "yellow", Outcome.REFUSED: "red"}
+
+
+@app.command()
+def enrol(
+    source: Annotated[
+        Path,
+        typer.Argument(help="Folder of pictures (one per person, or a folder each), or CSV table."),
+    ],
+    deployment: Annotated[
+        str | None, typer.Option(help="Deployment to enrol into; by default a new one.")
+    ] = None,
+    category: Annotated[
+        Category | None,
+        typer.Option(help="Why these people are sought, where the source does not say."),
+    ] = None,
+    response: Annotated[
+        Response | None,
+        typer.Option(help="What officers are asked to do, where the source does not say."),
+    ] = None,
+    reason: Annotated[
+        str, typer.Option(help="The reason in words, where the source gives none.")
+    ] = "",
+    models: FolderOption = default_models_folder(),
+    state: StateOption = DEFAULT_STATE_FOLDER,
+) -> None:
+    """Enrol people: a verdict and its reason for each picture. A CSV table has reference, image, category, response."""
+    with told_plainly(), connected(state) as session:
+        rows = list(
+            read_source(
+                source, defaults=Defaults(category=category, response=response, reason=reason)
+            )
+        )
+        loaded = load_pack(session.platform.settings.pack, models)
+        name = deployment or new_deployment_id()
+        with Progress(
+            TextColumn("enrolling"), BarColumn(), MofNCompleteColumn(), console=out
+        ) as progress:
+            task = progress.add_task("enrolling", total=len(rows))
+
+            def tell(verdict: Verdict) -> None:
+                progress.advance(task)
+                progress.console.print(*_told(verdict))
+
+            report = enrol_rows(session, loaded, deployment_id=name, rows=rows, progress=tell)
+        _summary(report, name)
+        if not report.entries:
+            raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    deployment: Annotated[
+        str | None, typer.Argument(help="The deployment; by default the one in force.")
+    ] = None,
+    state: StateOption = DEFAULT_STATE_FOLDER,
+) -> None:
+    """Print a deployment's watchlist: references, categories and responses, from the command line's sealed store."""
+    with told_plainly(), connected(state) as session:
+        name = deployment or session.control.only_live(session.platform.clock()).deployment_id
+        table = Table("entry", "reference", "category", "response", "templates", "in force")
+        latest = {entry.entry_id: entry for entry in session.control.entries(name)}
+        for entry_id, entry in latest.items():
+            person = session.people.get(name, entry_id)
+            table.add_row(
+                entry_id,
+                person.reference if person else "(not in this store)",
+                str(entry.category or ""),
+                str(entry.response or ""),
+                str(len(entry.templates)),
+                "yes" if entry.action is WatchlistAction.ENROL else str(entry.action),
+            )
+        out.print(table)
+
+
+def _told(verdict: Verdict) -> tuple[str, ...]:
+    colour = _COLOURS[verdict.outcome]
+    reasons = "; ".join(verdict.reasons)
+    return (f"[{colour}]{verdict.outcome:>8}[/]", verdict.reference, reasons)
+
+
+def _summary(report: EnrolReport, deployment_id: str) -> None:
+    out.print(
+        f"{len(report.entries)} people enrolled from {len(report.verdicts)} pictures"
+        f" ({report.count(Outcome.WARNING)} with warnings, {report.count(Outcome.REFUSED)} refused)"
+    )
+    if report.entries:
+        out.print(f"next: lookout deployment open {deployment_id} --camera CAMERA", soft_wrap=True)

@@ -1,0 +1,172 @@
+"""The command line's hand on the control topics: it signs what it writes, and reads them whole.
+
+Its key is a demonstration key: services obey it in demonstration mode only, and every alert then says so.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from lookout.authority import why_not_in_force
+from lookout.events import (
+    UNSIGNED,
+    Deployment,
+    DeploymentState,
+    Event,
+    WatchlistAction,
+    WatchlistEntry,
+)
+from lookout.hosting.platform import Platform
+from lookout.sealing.signing import Signer
+from lookout.stream.ports import InvalidMessageError
+from lookout.watchlist import content_hash
+
+E = TypeVar("E", bound=Event)
+_PAGE = 500
+
+
+class ControlError(Exception):
+    """What is asked cannot be done. Says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentPlan:
+    """What a deployment is opened with."""
+
+    deployment_id: str
+    cameras: tuple[str, ...]
+    duration: timedelta
+    target_fpir: float
+    pack_name: str
+    pack_sha256: str
+    confirm_shots: int = 2
+    confirm_of: int = 3
+    authority: str = "demonstration"
+
+
+def new_deployment_id() -> str:
+    """A fresh deployment id."""
+    return str(uuid.uuid4())
+
+
+def read_all(platform: Platform, kind: type[E]) -> Sequence[E]:
+    """Every record of a topic, oldest first, as of now. What cannot be decoded is left out, as services do."""
+    topic = platform.topic(kind)
+    reader = platform.broker.reader([topic])
+    found: list[E] = []
+    try:
+        while True:
+            for message in reader.poll(_PAGE, 0.5):
+                try:
+                    event = platform.codec.decode(topic, message.value)
+                except InvalidMessageError:
+                    continue
+                if isinstance(event, kind):
+                    found.append(event)
+            if reader.caught_up():
+                return found
+    finally:
+        reader.close()
+
+
+class ControlPlane:
+    """Deployments and watchlists, written and read."""
+
+    def __init__(self, *, platform: Platform, signer: Signer) -> None:
+        self._platform, self._signer = platform, signer
+
+    def sign(self, entry: WatchlistEntry) -> WatchlistEntry:
+        """The entry, signed by the command line."""
+        body = self._platform.codec.unsigned_body(replace(entry, signature=UNSIGNED))
+        return replace(entry, signature=self._signer.sign(body))
+
+    def entries(self, deployment_id: str) -> Sequence[WatchlistEntry]:
+        """A deployment's watchlist records, oldest first."""
+        return [
+            entry
+            for entry in read_all(self._platform, WatchlistEntry)
+            if entry.deployment_id == deployment_id
+        ]
+
+    def deployments(self) -> Sequence[Deployment]:
+        """The latest record of every deployment, oldest first."""
+        latest: dict[str, Deployment] = {}
+        for deployment in read_all(self._platform, Deployment):
+            latest[deployment.deployment_id] = deployment
+        return sorted(latest.values(), key=lambda known: known.updated_at)
+
+    def open(self, plan: DeploymentPlan) -> Deployment:
+        """Put a deployment into force over its watchlist as it is now.
+
+        Raises:
+            ControlError: its watchlist is empty, was made with another pack, or it is over.
+        """
+        now = self._platform.clock()
+        entries = self.entries(plan.deployment_id)
+        self._check_watchlist(entries, plan)
+        known = {deployment.deployment_id: deployment for deployment in self.deployments()}
+        before = known.get(plan.deployment_id)
+        if before is not None and before.state is DeploymentState.ENDED:
+            raise ControlError(f"deployment {plan.deployment_id} has ended: open another")
+        return self._publish(
+            Deployment(
+                deployment_id=plan.deployment_id,
+                state=DeploymentState.LIVE,
+                opens_at=now,
+                closes_at=now + plan.duration,
+                cameras=plan.cameras,
+                target_fpir=plan.target_fpir,
+                pack_name=plan.pack_name,
+                pack_sha256=plan.pack_sha256,
+                watchlist_hash=content_hash(entries),
+                confirm_shots=plan.confirm_shots,
+                confirm_of=plan.confirm_of,
+                authority=plan.authority,
+                demonstration=True,
+                updated_at=now,
+                signature=UNSIGNED,
+            )
+        )
+
+    def close(self, deployment_id: str) -> Deployment:
+        """End a deployment, and destroy its watchlist's key: what it sealed cannot be opened again by anybody."""
+        for deployment in self.deployments():
+            if deployment.deployment_id == deployment_id:
+                ended = self._publish(
+                    replace(
+                        deployment, state=DeploymentState.ENDED, updated_at=self._platform.clock()
+                    )
+                )
+                self._platform.vault.destroy(f"watchlist/{deployment_id}")
+                return ended
+        raise ControlError(f"no deployment {deployment_id}: see `lookout deployment show`")
+
+    def only_live(self, now: datetime) -> Deployment:
+        """The one deployment in force; `ControlError` if there is none or more than one."""
+        live = [known for known in self.deployments() if why_not_in_force(known, now) is None]
+        if len(live) != 1:
+            raise ControlError(
+                f"{len(live)} deployments are in force: name one (see `lookout deployment show`)"
+            )
+        return live[0]
+
+    def _check_watchlist(self, entries: Sequence[WatchlistEntry], plan: DeploymentPlan) -> None:
+        enrolled = [entry for entry in entries if entry.action is WatchlistAction.ENROL]
+        if not enrolled:
+            raise ControlError(
+                f"deployment {plan.deployment_id} has no watchlist: enrol one with"
+                f" `lookout watchlist enrol FOLDER --deployment {plan.deployment_id}`"
+            )
+        if any(entry.pack_sha256 != plan.pack_sha256 for entry in enrolled):
+            raise ControlError(
+                f"the watchlist was enrolled with another model pack than {plan.pack_name}:"
+                " enrol it again, or name the pack it was enrolled with"
+            )
+
+    def _publish(self, deployment: Deployment) -> Deployment:
+        body = self._platform.codec.unsigned_body(replace(deployment, signature=UNSIGNED))
+        signed = replace(deployment, signature=self._signer.sign(body))
+        self._platform.emit(signed)
+        return signed

@@ -1,0 +1,1 @@
+"""Names, reasons, pictures and alert evidence: kept sealed, on this machine only."""

@@ -1,0 +1,168 @@
+"""A whole local stack: ground and services, on Kafka as processes or in memory as threads."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lookout.events import ServiceState, ServiceStatus
+from lookout.hosting.platform import Platform
+from lookout.telemetry.logs import configure_logging
+from lookout.telemetry.status import StatusBoard
+
+from lookout_cli.local.ports import free_ports
+from lookout_cli.session import Session, session_on
+from lookout_cli.stack.folder import RunningStack, StackError
+from lookout_cli.stack.in_process import InProcessServices
+from lookout_cli.stack.local import LocalStack
+from lookout_cli.stack.services import ENDING_ORDER, STARTING_ORDER, builders
+from lookout_cli.stack.supervisor import Child, Supervisor
+
+_LOOK_S = 0.1
+_INDEPENDENT = ("keeper", "alerting")
+_WORKERS = tuple(service for service in STARTING_ORDER if service != "capture")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureOptions:
+    """What capture is started with. ``cameras`` is in capture's own form, ID=SOURCE."""
+
+    cameras: str
+    loop: bool = False
+    fps: float | None = 10.0
+
+    def settings(self) -> Mapping[str, object]:
+        """Capture's settings by field name."""
+        return {"cameras": self.cameras, "loop": self.loop, "fps": self.fps}
+
+    def environment(self, folder: Path) -> Mapping[str, str]:
+        """The same for a process. The cameras go by file: their URLs may hold passwords."""
+        path = folder / "cameras"
+        path.touch(mode=0o600)
+        path.write_text(self.cameras)
+        return {
+            "LOOKOUT_CAPTURE_CAMERAS_FILE": str(path.resolve()),
+            "LOOKOUT_CAPTURE_LOOP": str(self.loop),
+            "LOOKOUT_CAPTURE_FPS": "" if self.fps is None else str(self.fps),
+        }
+
+
+class RunningServices:
+    """The services of a stack, whatever they run as."""
+
+    def __init__(
+        self, *, stack: LocalStack, session: Session, run: Supervisor | InProcessServices
+    ) -> None:
+        self.stack, self.session, self._run = stack, session, run
+        self._board = StatusBoard()
+        session.platform.follow(ServiceStatus, self._board.heard)
+
+    @property
+    def supervisor(self) -> Supervisor | None:
+        """The processes, where the services are processes."""
+        return self._run if isinstance(self._run, Supervisor) else None
+
+    @property
+    def children(self) -> Mapping[str, Child]:
+        """The processes by service; empty where the services are threads."""
+        return self._run.children if isinstance(self._run, Supervisor) else {}
+
+    def statuses(self) -> Mapping[str, ServiceStatus]:
+        """Every service's last word."""
+        return self._board.latest()
+
+    def ended(self, service: str) -> bool:
+        """Whether a service does not run now."""
+        return service in self._run.dead()
+
+    def wait_up(self, within_s: float) -> None:
+        """Wait until those that need no deployment say that they work; `StackError` naming those that do not."""
+        self._wait(_INDEPENDENT, within_s)
+
+    def wait_ready(self, within_s: float) -> None:
+        """Wait until every service but capture says that it works; `StackError` naming those that do not."""
+        self._wait(_WORKERS, within_s)
+
+    def _wait(self, services: Sequence[str], within_s: float) -> None:
+        deadline = time.monotonic() + within_s
+        while waiting := self._not_ready(services):
+            if time.monotonic() > deadline:
+                raise StackError(self._why(waiting))
+            time.sleep(_LOOK_S)
+
+    def _not_ready(self, services: Sequence[str]) -> Sequence[str]:
+        live = {
+            status.service
+            for status in self.statuses().values()
+            if status.state is not ServiceState.NOT_RUNNING
+        }
+        return [service for service in services if service not in live]
+
+    def _why(self, waiting: Sequence[str]) -> str:
+        words = {status.service: status.reason for status in self.statuses().values()}
+        told = "; ".join(f"{name}: {words.get(name) or 'silent'}" for name in waiting)
+        return f"not every service came up ({told}): see the logs in {self.stack.folder.logs}"
+
+
+@contextmanager
+def running(
+    stack: LocalStack, capture: CaptureOptions, *, restart: bool
+) -> Iterator[RunningServices]:
+    """Start a stack's services, and end them in order on leaving; ``restart`` starts those that die again."""
+    platform = stack.platform()
+    try:
+        session = session_on(platform, stack.folder)
+        if stack.broker is None:
+            with _processes(stack, capture, session, restart=restart) as services:
+                yield services
+        else:
+            with _threads(stack, capture, session) as services:
+                yield services
+    finally:
+        platform.close()
+
+
+@contextmanager
+def _processes(
+    stack: LocalStack, capture: CaptureOptions, session: Session, *, restart: bool
+) -> Iterator[RunningServices]:
+    ports = dict(zip(STARTING_ORDER, free_ports(len(STARTING_ORDER)), strict=True))
+    environments = {
+        service: dict(stack.environment(service, ports[service])) for service in STARTING_ORDER
+    }
+    environments["capture"].update(capture.environment(stack.folder.root))
+    supervisor = Supervisor(environments=environments, logs=stack.folder.logs, restart=restart)
+    stack.folder.announce(
+        RunningStack(
+            bootstrap=stack.bootstrap,
+            keyring_url=stack.keyring.url,
+            pack=stack.pack,
+            pid=os.getpid(),
+            metrics_ports=ports,
+        )
+    )
+    try:
+        supervisor.start()
+        yield RunningServices(stack=stack, session=session, run=supervisor)
+    finally:
+        supervisor.stop(ENDING_ORDER)
+        stack.folder.withdraw()
+
+
+@contextmanager
+def _threads(
+    stack: LocalStack, capture: CaptureOptions, session: Session
+) -> Iterator[RunningServices]:
+    with (stack.folder.logs / "services.log").open("a") as log:
+        configure_logging(service="lookout", instance="lookout", out=log)
+        platforms: dict[str, Platform] = {
+            service: stack.platform(service) for service in STARTING_ORDER
+        }
+        services = InProcessServices(platforms=platforms, builders=builders(capture.settings()))
+        try:
+            services.start()
+            yield RunningServices(stack=stack, session=session, run=services)
+        finally:
+            services.stop()

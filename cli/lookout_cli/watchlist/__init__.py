@@ -1,0 +1,1 @@
+"""Enrolment: from a folder or a table of pictures to sealed, signed watchlist entries."""

@@ -1,0 +1,58 @@
+"""Enrolment on a system: the pack's models, the deployment's key, the command line's signature and store."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from lookout.vision.pack import LoadedPack
+
+from lookout_cli.session import Session
+from lookout_cli.watchlist.enrol import Enroller, EnrolReport, Verdict
+from lookout_cli.watchlist.source import Defaults, Row, read_source
+
+_LOOKALIKE_FPIR = 0.01
+_LOOKALIKE_GALLERY = 100
+
+
+def enrol_source(
+    session: Session,
+    loaded: LoadedPack,
+    *,
+    deployment_id: str,
+    source: Path,
+    defaults: Defaults,
+    progress: Callable[[Verdict], None],
+) -> EnrolReport:
+    """Enrol the people of a folder or table into a deployment's watchlist. See `Enroller.enrol`."""
+    return enrol_rows(
+        session,
+        loaded,
+        deployment_id=deployment_id,
+        rows=read_source(source, defaults=defaults),
+        progress=progress,
+    )
+
+
+def enrol_rows(
+    session: Session,
+    loaded: LoadedPack,
+    *,
+    deployment_id: str,
+    rows: Iterable[Row],
+    progress: Callable[[Verdict], None],
+) -> EnrolReport:
+    """Enrol rows into a deployment's watchlist."""
+    platform, pack = session.platform, loaded.pack
+    enroller = Enroller(
+        deployment_id=deployment_id,
+        detector=loaded.detector(),
+        embedder=loaded.embedder(),
+        template_points=pack.embedder.template_points,
+        pack_sha256=pack.sha256,
+        key=platform.vault.get_or_create(f"watchlist/{deployment_id}"),
+        lookalike_threshold=pack.threshold(_LOOKALIKE_FPIR, _LOOKALIKE_GALLERY),
+        sign=session.control.sign,
+        emit=platform.emit,
+        keep=lambda entry_id, person: session.people.put(deployment_id, entry_id, person),
+        now=platform.clock,
+    )
+    return enroller.enrol(rows, progress=progress)

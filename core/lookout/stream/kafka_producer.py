@@ -1,0 +1,136 @@
+"""A Kafka producer that acknowledges for real: idempotent, all in-sync replicas, and every failure comes to light."""
+
+import logging
+import threading
+from collections.abc import Mapping
+from functools import partial
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Message as RawMessage
+from confluent_kafka import Producer as RawProducer
+
+from lookout.stream.kafka_messages import cause_of, is_lost
+from lookout.stream.ports import DeliveryError, InvalidMessageError, Outgoing, StreamError
+from lookout.stream.watermark import LowWatermark
+
+_SERVE_S = 0.1
+_RETRY_S = 0.05
+
+_log = logging.getLogger(__name__)
+
+
+class KafkaProducer:
+    """A `Producer`. ``config`` is librdkafka's, without callbacks.
+
+    A thread of its own serves delivery reports, so that they come in whether or not anybody produces. A flush waits for
+    what was queued before it, not for what other threads queue meanwhile. A failure is reported once to each thread that
+    flushes after it.
+    """
+
+    def __init__(self, config: Mapping[str, str | int | float | bool]) -> None:
+        self._raw = RawProducer({**config, "error_cb": self._on_error}, logger=_log)
+        self._changed = threading.Condition()
+        self._queued = 0
+        self._settled = LowWatermark()
+        self._failures = 0
+        self._reason = ""
+        self._lost: str | None = None
+        self._closed = False
+        self._reported = threading.local()
+        self._thread = threading.Thread(target=self._serve, name="kafka-produce", daemon=True)
+        self._thread.start()
+
+    def produce(self, message: Outgoing) -> None:
+        """See `Producer.produce`. Raises `InvalidMessageError` ("too_large") for what no broker would take."""
+        with self._changed:
+            if self._closed or self._lost is not None:
+                raise StreamError(self._lost or "the producer is closed")
+            number = self._queued
+            self._queued += 1
+            self._settled.deliver(number)
+        try:
+            while not self._enqueue(message, number):
+                with self._changed:
+                    self._changed.wait(
+                        _RETRY_S
+                    )  # until a delivery makes room; time-outs make some in the end
+        except KafkaException as error:
+            cause = cause_of(error)
+            if cause.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                self._settle(number, None)
+                size = len(message.value or b"")
+                raise InvalidMessageError(
+                    "too_large", f"{size} bytes for topic {message.topic}"
+                ) from error
+            self._settle(number, cause)
+
+    def flush(self, timeout_s: float = 30.0) -> None:
+        """See `Producer.flush`."""
+        with self._changed:
+            until = self._queued
+            in_time = self._changed.wait_for(lambda: self._lost or self._done(until), timeout_s)
+            failures: int = getattr(self._reported, "failures", 0)
+            self._reported.failures = self._failures
+            if self._lost is not None:
+                raise DeliveryError(self._lost)
+            if self._failures > failures:
+                raise DeliveryError(
+                    f"{self._failures - failures} messages were not acknowledged: {self._reason}"
+                )
+            if not in_time:
+                raise DeliveryError(
+                    f"not acknowledged within {timeout_s:g} s: is the broker in reach?"
+                )
+
+    def close(self) -> None:
+        """See `Producer.close`."""
+        if self._closed:
+            return
+        try:
+            self.flush()
+        finally:
+            with self._changed:
+                self._closed = True
+            self._thread.join()
+            self._raw.purge()  # after a failed flush: nothing is to arrive behind our back
+            self._raw.flush(1.0)
+
+    def _enqueue(self, message: Outgoing, number: int) -> bool:
+        try:
+            self._raw.produce(
+                message.topic,
+                value=message.value,
+                key=message.key,
+                headers=list(message.headers),
+                on_delivery=partial(self._on_delivery, number),
+            )
+        except BufferError:
+            return False
+        return True
+
+    def _done(self, until: int) -> bool:
+        settled = self._settled.committable
+        return settled is None or settled >= until
+
+    def _serve(self) -> None:
+        while not self._closed:
+            self._raw.poll(_SERVE_S)
+
+    def _on_delivery(self, number: int, error: KafkaError | None, _message: RawMessage) -> None:
+        self._settle(number, error)
+
+    def _settle(self, number: int, error: KafkaError | None) -> None:
+        with self._changed:
+            self._settled.stage(number)
+            if error is not None:
+                self._failures += 1
+                self._reason = str(error)
+            self._changed.notify_all()
+
+    def _on_error(self, error: KafkaError) -> None:
+        if is_lost(error):
+            with self._changed:
+                self._lost = f"the producer is lost: {error}"
+                self._changed.notify_all()
+        else:
+            _log.warning("kafka: %s", error)

@@ -1,0 +1,49 @@
+"""Detection's wiring."""
+
+import sys
+from datetime import timedelta
+
+from lookout.events import Frame
+from lookout.hosting.platform import Platform
+from lookout.hosting.service import RunnerService, Service, host
+from lookout.hosting.settings import PlatformSettings
+
+from lookout_detection.metrics import Metrics
+from lookout_detection.ports import ChipContract
+from lookout_detection.processor import DetectionProcessor
+from lookout_detection.settings import Settings
+
+_BATCH = 8
+_FACE_KEY_TTL = timedelta(seconds=60)
+
+
+def build(platform: Platform, settings: Settings) -> Service:
+    """Detection on a platform."""
+    loaded = platform.load_pack()
+    processor = DetectionProcessor(
+        detector=loaded.detector(threads=platform.settings.onnx_threads),
+        chips=ChipContract(
+            pack_sha256=loaded.pack.sha256,
+            size=loaded.pack.embedder.size,
+            template=loaded.pack.embedder.template_points,
+        ),
+        authority=platform.authority(),
+        keyring=platform.keyring,
+        issuer=platform.issuer(purpose="face", ttl=_FACE_KEY_TTL),
+        metrics=Metrics(platform.registry),
+        clock=platform.clock,
+        settings=settings,
+    )
+    return RunnerService(
+        runner=platform.runner(Frame, processor, batch_max=_BATCH),
+        state=lambda: processor.state(platform.clock()),
+    )
+
+
+def main() -> int:
+    """Run detection until SIGTERM."""
+    return host("detection", PlatformSettings(), lambda platform: build(platform, Settings()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

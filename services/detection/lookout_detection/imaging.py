@@ -1,0 +1,78 @@
+"""JPEG in and out: frames, thumbnails for human eyes, previews that show nobody."""
+
+import cv2
+import numpy as np
+from lookout.vision.arrays import FloatArray, Image
+from lookout.vision.boxes import clip_boxes, grow_boxes, scale_boxes
+from lookout.vision.pixelate import pixelate_faces
+
+THUMBNAIL_SIDE = 160
+THUMBNAIL_MARGIN = 0.25
+_THUMBNAIL_QUALITY = 90
+_PREVIEW_QUALITY = 70
+_BEGIN, _END = b"\xff\xd8", b"\xff\xd9"
+
+
+class BadImageError(ValueError):
+    """The bytes are not the image they should be. ``kind`` is a snake_case word for counters."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+def decode_jpeg(data: bytes, *, width: int, height: int) -> Image:
+    """The image, shape (height, width, 3), uint8, BGR, as stored: no turning by metadata, boxes are in these pixels.
+
+    Raises:
+        BadImageError: not a complete JPEG, or of another size.
+    """
+    # A decoder fills what a truncated file lacks with grey instead of failing.
+    if not data.startswith(_BEGIN) or not data.endswith(_END):
+        raise BadImageError(
+            "bad_jpeg", f"the frame must be one complete JPEG, but its {len(data)} bytes are not"
+        )
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+    if image is None:
+        raise BadImageError("bad_jpeg", f"the frame's {len(data)} bytes do not decode as a JPEG")
+    if image.shape != (height, width, 3):
+        raise BadImageError(
+            "wrong_size",
+            f"the frame must be {width} x {height} pixels as its record says, but the JPEG is"
+            f" {image.shape[1]} x {image.shape[0]}",
+        )
+    return np.asarray(image, dtype=np.uint8)
+
+
+def thumbnail_jpeg(image_bgr: Image, box: FloatArray) -> bytes:
+    """A JPEG of the face in a box of shape (4,), xyxy: with a quarter more on each side, at most 160 pixels long."""
+    height, width = image_bgr.shape[:2]
+    grown = clip_boxes(grow_boxes(box[None], THUMBNAIL_MARGIN), width=width, height=height)[0]
+    x_low, y_low = np.minimum(np.floor(grown[:2]).astype(int), [width - 1, height - 1])
+    x_high, y_high = np.maximum(np.ceil(grown[2:]).astype(int), [x_low + 1, y_low + 1])
+    crop = image_bgr[y_low:y_high, x_low:x_high]
+    return _encode(_shrunk(crop, THUMBNAIL_SIDE / max(crop.shape[:2])), _THUMBNAIL_QUALITY)
+
+
+def preview_jpeg(image_bgr: Image, boxes: FloatArray, *, width: int) -> bytes:
+    """A JPEG no wider than ``width`` with every box, shape (N, 4), xyxy, pixelated."""
+    factor = min(1.0, width / image_bgr.shape[1])
+    small = _shrunk(image_bgr, factor)
+    return _encode(pixelate_faces(small, scale_boxes(boxes, factor)), _PREVIEW_QUALITY)
+
+
+def _shrunk(image: Image, factor: float) -> Image:
+    if factor >= 1:
+        return image
+    size = max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _encode(image: Image, quality: int) -> bytes:
+    good, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not good:
+        raise BadImageError(
+            "cannot_encode", f"an image of shape {image.shape} does not encode as a JPEG"
+        )
+    return data.tobytes()

@@ -1,0 +1,46 @@
+"""What may be embedded, and what counts as a template."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import numpy as np
+from lookout.events import Deployment, Face
+from lookout.vision.arrays import FloatArray
+
+_LENGTH_TOLERANCE = 1e-3
+
+
+class Skip(StrEnum):
+    """Why a face was not embedded, though nothing is wrong with its record."""
+
+    NO_AUTHORITY = "no_authority"
+    STALE = "stale"
+    FROM_THE_FUTURE = "from_the_future"
+    DUPLICATE = "duplicate"
+    KEY_GONE = "key_gone"
+
+
+def why_skipped(
+    face: Face, deployment: Deployment | None, now: datetime, freshness: timedelta
+) -> Skip | None:
+    """Why a face must not be opened, or None when it may; ``deployment`` is its own, if that is in force."""
+    if deployment is None or face.camera_id not in deployment.cameras:
+        return Skip.NO_AUTHORITY
+    if not deployment.opens_at <= face.captured_at < deployment.closes_at:
+        return Skip.NO_AUTHORITY
+    if now - face.captured_at > freshness:
+        return Skip.STALE
+    if face.captured_at - now > freshness:
+        return Skip.FROM_THE_FUTURE
+    return None
+
+
+def is_template(vector: FloatArray) -> bool:
+    """Whether a model's answer of shape (D,) can be compared: finite, and of length 1."""
+    length = float(np.linalg.norm(vector))
+    return bool(np.isfinite(vector).all()) and abs(length - 1) <= _LENGTH_TOLERANCE
+
+
+def template_bytes(template: FloatArray) -> bytes:
+    """A template of shape (D,) as it travels: float32, little-endian."""
+    return template.astype("<f4").tobytes()
