@@ -3,6 +3,7 @@
 import resource
 
 import typer
+from lookout.telemetry.logs import configure_logging
 
 from lookout_cli.commands import deployment, models, topics, watchlist
 from lookout_cli.commands.demo import demo
@@ -30,6 +31,8 @@ def main() -> None:
     """Run the command line."""
     # A core dump would write keys, faces and templates to disk. Children inherit this.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A person at a terminal is told by the commands; what libraries mend by themselves is no news to them.
+    configure_logging(service="cli", instance="cli", level="ERROR")
     app()
 
 

@@ -178,7 +178,7 @@ def test_message_that_is_not_staged_keeps_the_commit_below_it(
 ) -> None:
     send(topic, "1", "2", "3")
     consumer = join(group, topic)
-    first, second, third = read(consumer, 3)
+    first, _, third = read(consumer, 3)
     finish(consumer, [third, first])
     consumer.close()
 

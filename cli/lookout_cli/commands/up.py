@@ -26,6 +26,8 @@ from lookout_cli.stack.view import status_table
 
 _REFRESH_S = 0.5
 _TARGET_FPIR = 0.001
+# The scene's enrolled person comes back after eight seconds: each round is a pass of its own.
+_DEMO_GAP_S = 5.0
 
 
 def up(
@@ -51,6 +53,12 @@ def up(
     models: FolderOption = default_models_folder(),
     mirror: MirrorOption = None,
     state: StateOption = DEFAULT_STATE_FOLDER,
+    gap: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds without a sighting after which the same person is alerted again.", min=1
+        ),
+    ] = None,
     kafka_port: Annotated[
         int | None, typer.Option(help="Port for Kafka; by default a free one.")
     ] = None,
@@ -77,7 +85,7 @@ def up(
         cameras = list(camera or [])
         if demonstration:
             footage = prepare_footage()
-            cameras, loop = [f"{CAMERA}={footage.path}"], True
+            cameras, loop, gap = [f"{CAMERA}={footage.path}"], True, gap or _DEMO_GAP_S
             watchlist = watchlist_of(footage, Path(scratch))
         stack = LocalStack(
             folder=folder,
@@ -88,7 +96,8 @@ def up(
             kafka_port=kafka_port,
         )
         options = CaptureOptions(cameras="\n".join(cameras), loop=loop)
-        with stack, running(stack, options, restart=True) as services:
+        more = {} if gap is None else {"alerting": {"LOOKOUT_ALERTING_GAP_S": str(gap)}}
+        with stack, running(stack, options, restart=True, more=more) as services:
             if watchlist is not None:
                 _open(services, watchlist, cameras, models)
             _show(services, plain=plain)

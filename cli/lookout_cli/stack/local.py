@@ -120,7 +120,7 @@ def prepare_secrets(folder: StateFolder) -> None:
         generate_secret_file(folder.vault_secret)
     folder.vault.mkdir(mode=0o700, exist_ok=True)
     vault = FileVault(folder.vault, read_secret_file(folder.vault_secret))
-    trust = TrustStore({})
+    trust = TrustStore.load(folder.trust) if folder.trust.exists() else TrustStore({})
     for name, roles in ((CLI_SIGNER, [ROLE_CONTROL]), (KEEPER_SIGNER, [ROLE_RECEIPTS])):
         signer = Signer(name, vault.get_or_create(f"signing/{name}"))
         trust = trust.adding(signer, roles=roles, demonstration=name == CLI_SIGNER)

@@ -108,14 +108,21 @@ class RunningServices:
 
 @contextmanager
 def running(
-    stack: LocalStack, capture: CaptureOptions, *, restart: bool
+    stack: LocalStack,
+    capture: CaptureOptions,
+    *,
+    restart: bool,
+    more: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Iterator[RunningServices]:
-    """Start a stack's services, and end them in order on leaving; ``restart`` starts those that die again."""
+    """Start a stack's services, and end them in order on leaving.
+
+    ``restart`` starts those that die again; ``more`` adds to the environment of a service's process.
+    """
     platform = stack.platform()
     try:
         session = session_on(platform, stack.folder)
         if stack.broker is None:
-            with _processes(stack, capture, session, restart=restart) as services:
+            with _processes(stack, capture, session, restart=restart, more=more or {}) as services:
                 yield services
         else:
             with _threads(stack, capture, session) as services:
@@ -126,11 +133,17 @@ def running(
 
 @contextmanager
 def _processes(
-    stack: LocalStack, capture: CaptureOptions, session: Session, *, restart: bool
+    stack: LocalStack,
+    capture: CaptureOptions,
+    session: Session,
+    *,
+    restart: bool,
+    more: Mapping[str, Mapping[str, str]],
 ) -> Iterator[RunningServices]:
     ports = dict(zip(STARTING_ORDER, free_ports(len(STARTING_ORDER)), strict=True))
     environments = {
-        service: dict(stack.environment(service, ports[service])) for service in STARTING_ORDER
+        service: {**stack.environment(service, ports[service]), **more.get(service, {})}
+        for service in STARTING_ORDER
     }
     environments["capture"].update(capture.environment(stack.folder.root))
     supervisor = Supervisor(environments=environments, logs=stack.folder.logs, restart=restart)

@@ -66,6 +66,7 @@ class Platform:
     _followers: list[Follower] = field(default_factory=list)
     _shared: Producer | None = None
     _metrics: StreamMetrics | None = None
+    _key_metrics: KeyMetrics | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def topic(self, kind: type[object]) -> str:
@@ -114,10 +115,16 @@ class Platform:
             purpose=purpose,
             ttl=ttl,
             clock=self.clock,
-            metrics=KeyMetrics(self.registry),
+            metrics=self._keys_metered(),
         )
         self._closers.append(issuer.close)
         return issuer
+
+    def _keys_metered(self) -> KeyMetrics:
+        with self._lock:
+            if self._key_metrics is None:
+                self._key_metrics = KeyMetrics(self.registry)
+            return self._key_metrics
 
     def follow(
         self, kind: type[E], handler: Callable[[E], None], *, signed: bool = False

@@ -1,12 +1,13 @@
 """The process around a service: logs, signals, health, status, exit code."""
 
+import os
 import resource
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import structlog
 
@@ -39,6 +40,15 @@ class Loop(Protocol):
 
 
 Build = Callable[[Platform], Service]
+
+
+def run_process(name: str, settings: PlatformSettings, build: Build) -> NoReturn:
+    """`host`, and then the end of the process, whatever threads a library may have left behind."""
+    code = host(name, settings, build)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A library's thread that does not end would leave a process that is there and does nothing.
+    os._exit(code)
 
 
 def host(

@@ -1,11 +1,18 @@
 """Messages that nobody can use are set aside, within limits: a stream of nothing else must stop, not drain away."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lookout.events import DeadLetter, Event
-from lookout.stream.ports import Clock, Message, Outgoing, Producer, StreamError
+from lookout.stream.ports import (
+    Clock,
+    InvalidMessageError,
+    Message,
+    Outgoing,
+    Producer,
+    StreamError,
+)
 from lookout.telemetry.metrics import StreamMetrics
 
 
@@ -22,7 +29,10 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterLimit:
-    """More than ``ratio`` of the last ``window`` messages, of at least ``least``, or ``in_a_row``: the stream is poisoned."""
+    """When a stream counts as poisoned: ``in_a_row`` messages are bad, or more than ``ratio`` of the last ``window``.
+
+    Fewer than ``least`` bad messages never are too large a part: the first hiccup of a young stream is no poison.
+    """
 
     ratio: float = 0.1
     window: int = 1000
@@ -51,7 +61,7 @@ class DeadLetters:
 
     def passed(self, count: int) -> None:
         """So many messages were fine."""
-        if count:
+        if count > 0:
             self._in_a_row = 0
         for _ in range(min(count, self._limit.window)):
             self._note(bad=False)
@@ -59,7 +69,7 @@ class DeadLetters:
     def set_aside(
         self, message: Message, *, kind: str, detail: str, deployment_id: str = ""
     ) -> None:
-        """Produce a message's dead letter.
+        """Produce a message's dead letter; without the original where that is too large to be sent again.
 
         Raises:
             PoisonedStreamError: this one is over the limit. It is not set aside, and stays uncommitted.
@@ -69,7 +79,7 @@ class DeadLetters:
         self._check(message, kind)
         position = message.position
         letter = DeadLetter(
-            deployment_id=deployment_id,
+            deployment_id=deployment_id or _deployment_in(message),
             source_topic=position.partition.topic,
             source_partition=position.partition.index,
             source_offset=position.offset,
@@ -80,7 +90,14 @@ class DeadLetters:
             original_key=message.key,
             original_value=message.value,
         )
-        self._producer.produce(self._codec.outgoing(letter))
+        try:
+            self._producer.produce(self._codec.outgoing(letter))
+        except InvalidMessageError as error:
+            # What is set aside may not stop the stream either.
+            short = replace(
+                letter, original_value=None, detail=f"{detail}; original left out: {error.detail}"
+            )
+            self._producer.produce(self._codec.outgoing(short))
         self._metrics.dead_letters.labels(position.partition.topic, kind).inc()
 
     def _note(self, *, bad: bool) -> None:
@@ -93,9 +110,14 @@ class DeadLetters:
         seen = len(self._recent)
         limit = self._limit
         if self._in_a_row > limit.in_a_row or (
-            seen >= limit.least and self._bad > limit.ratio * seen
+            self._bad >= limit.least and self._bad > limit.ratio * seen
         ):
             raise PoisonedStreamError(
                 f"{self._bad} of the last {seen} messages of {message.position.partition.topic} cannot be used"
                 f" (the last one: {kind}): find out who writes them before starting this service again"
             )
+
+
+def _deployment_in(message: Message) -> str:
+    """What the header says: a message that cannot be read has nothing else to go by."""
+    return dict(message.headers).get("ce_deploymentid", b"").decode("utf-8", "replace")

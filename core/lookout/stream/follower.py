@@ -77,6 +77,8 @@ class Follower:
             try:
                 self._follow()
             except StreamError as error:
+                # While it is read again the handler sees the past once more: until then nothing counts as known.
+                self._ready.clear()
                 _log.warning(
                     "following again from the beginning", topics=self._topics, why=str(error)
                 )

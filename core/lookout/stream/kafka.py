@@ -62,7 +62,9 @@ class KafkaSettings:
     revoke_wait_s: float = 5.0
     request_timeout_s: float = 15.0
     delivery_timeout_s: float = 60.0
-    linger_ms: float = 0.0  # measured: waiting costs its time on every flush, and gains nothing at our rates
+    linger_ms: float = (
+        0.0  # measured: waiting costs its time on every flush, and gains nothing at our rates
+    )
     compression: str = "none"  # what is sealed does not compress
     message_max_bytes: int = 4 * 1024 * 1024
     producer_queue_bytes: int = 64 * 1024 * 1024

@@ -4,13 +4,13 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar, cast
 
 import structlog
 
-from lookout.events import Event
+from lookout.events import ErasureReason, Event, Sealed
 from lookout.sealing.ports import Destruction, Keyring, KeyringUnavailableError
 from lookout.stream.dead_letters import DeadLetters
 from lookout.stream.ports import (
@@ -50,10 +50,15 @@ class Coder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rhythm:
-    """How many messages make a batch at most, and how often the processor is told the time, in seconds."""
+    """How many messages make a batch at most, and how often the processor is told the time, in seconds.
+
+    While messages keep coming, offsets are committed every ``commit_s`` (a commit costs milliseconds, and all that a
+    kill between two costs is work done again); without messages at once.
+    """
 
     batch_max: int = 16
     tick_s: float = 0.2
+    commit_s: float = 0.2
 
 
 class Runner(Generic[E]):
@@ -92,8 +97,9 @@ class Runner(Generic[E]):
         self._on_turn, self._on_trouble = on_turn, on_trouble
         self._rhythm = rhythm or Rhythm()
         self._messages: dict[Position, Message] = {}
-        self._held: set[Position] = set()
-        self._ticked_at = self._lag_at = monotonic()
+        self._held: dict[Position, Message] = {}
+        self._ticked_at = self._lag_at = self._committed_at = monotonic()
+        self._to_commit = False
         self._stop = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
@@ -103,7 +109,7 @@ class Runner(Generic[E]):
         try:
             while not stop.is_set():
                 self._turn(consumer)
-            self._carry_out(consumer, [], self._processor.drain())
+            self._insist(lambda: self._carry_out(consumer, [], self._processor.drain()))
         finally:
             consumer.close()
         _log.info("drained", runner=self._name)
@@ -116,7 +122,7 @@ class Runner(Generic[E]):
         """See `Rebalance`. What is held of them is the successor's to decide."""
         _log.info("partitions revoked", partitions=[_label(one) for one in partitions])
         gone = set(partitions)
-        self._held = {position for position in self._held if position.partition not in gone}
+        self._held = {at: held for at, held in self._held.items() if at.partition not in gone}
         for partition in partitions:
             self._metrics.lag.labels(partition.topic, str(partition.index)).set(0)
         self._processor.revoked(partitions)
@@ -129,7 +135,11 @@ class Runner(Generic[E]):
         now = self._monotonic()
         if now - self._ticked_at >= self._rhythm.tick_s:
             self._ticked_at = now
+            self._messages = {}
             self._insist(lambda: self._carry_out(consumer, [], self._processor.tick(self._clock())))
+        if self._to_commit and (not messages or now - self._committed_at >= self._rhythm.commit_s):
+            self._committed_at, self._to_commit = now, False
+            consumer.commit()
         if now - self._lag_at >= _LAG_EVERY_S:
             self._lag_at = now
             for partition, lag in consumer.lag().items():
@@ -175,27 +185,42 @@ class Runner(Generic[E]):
     def _carry_out(
         self, consumer: Consumer, positions: Sequence[Position], outcome: Outcome
     ) -> None:
-        """Produce, flush, destroy, dead letters, stage, commit."""
-        for event in outcome.produce:
-            message = self._codec.outgoing(event)
-            self._producer.produce(message)
-            self._metrics.produced.labels(message.topic).inc()
-        if outcome.produce:
-            self._producer.flush()
-        destroy = [*outcome.destroy, *(key for one in outcome.reject for key in one.keys)]
+        """Produce, flush, destroy, dead letters, stage; the turn ends with the commit."""
+        undeliverable = self._produce(outcome.produce)
+        destroy = [*outcome.destroy, *undeliverable]
+        destroy += [key for rejection in outcome.reject for key in rejection.keys]
         if destroy and not self._insist(lambda: self._destroy(destroy)):
             return  # told to stop while the keyring did not answer: the successor does this batch again
         for rejection in outcome.reject:
             self._set_aside(rejection)
         # Dead letters of this batch, undecodable ones included, must be there before their offsets are passed.
-        if positions:
+        if positions or outcome.reject:
             self._producer.flush()
-        self._held |= set(outcome.held)
-        self._held -= set(outcome.released)
+        known = {**self._held, **self._messages}
+        self._held.update({at: known[at] for at in outcome.held if at in known})
+        for released in outcome.released:
+            self._held.pop(released, None)
         done = [position for position in positions if position not in self._held]
         if done or outcome.released:
             consumer.stage([*done, *outcome.released])
-            consumer.commit()
+            self._to_commit = True
+
+    def _produce(self, events: Sequence[Event]) -> Sequence[Destruction]:
+        """Produce and flush; the keys of what no broker would take, for which there is nobody left to open them."""
+        undeliverable: list[Destruction] = []
+        for event in events:
+            message = self._codec.outgoing(event)
+            try:
+                self._producer.produce(message)
+            except InvalidMessageError as error:
+                _log.error("event not deliverable", topic=message.topic, why=error.detail)
+                self._metrics.undeliverable.labels(message.topic, error.kind).inc()
+                undeliverable += _keys_in(event)
+            else:
+                self._metrics.produced.labels(message.topic).inc()
+        if events:
+            self._producer.flush()
+        return undeliverable
 
     def _destroy(self, destroy: Sequence[Destruction]) -> bool:
         at = self._clock()
@@ -206,9 +231,10 @@ class Runner(Generic[E]):
         return True
 
     def _set_aside(self, rejection: Rejection) -> None:
-        message = self._messages.get(rejection.position)
+        message = self._messages.get(rejection.position) or self._held.get(rejection.position)
         if message is None:
-            _log.warning("rejected earlier", position=str(rejection.position), kind=rejection.kind)
+            # Of a partition that is another's by now, which will come to the same end.
+            _log.warning("rejected in vain", position=str(rejection.position), kind=rejection.kind)
             return
         deployment = next((key.deployment_id for key in rejection.keys), "")
         self._dead_letters.set_aside(
@@ -244,6 +270,20 @@ class Runner(Generic[E]):
                     max(0.0, (now - captured).total_seconds())
                 )
         self._metrics.batch_seconds.observe(self._monotonic() - started)
+
+
+def _keys_in(event: Event) -> Sequence[Destruction]:
+    captured = getattr(event, "captured_at", None)
+    sealed = [getattr(event, field.name) for field in fields(event)]
+    return [
+        Destruction(
+            key_id=key_id,
+            reason=ErasureReason.REJECTED,
+            deployment_id=event.deployment_id,
+            captured_at=captured if isinstance(captured, datetime) else None,
+        )
+        for key_id in sorted({one.key_id for one in sealed if isinstance(one, Sealed)})
+    ]
 
 
 def _label(partition: Partition) -> str:

@@ -42,6 +42,12 @@ class StreamMetrics:
             ["topic", "kind"],
             registry=registry,
         )
+        self.undeliverable = Counter(
+            "lookout_stream_undeliverable",
+            "Events no broker would take; what they sealed was destroyed.",
+            ["topic", "kind"],
+            registry=registry,
+        )
         self.destroyed = Counter(
             "lookout_keys_destroyed", "Keys destroyed.", ["reason"], registry=registry
         )

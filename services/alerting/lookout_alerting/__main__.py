@@ -1,10 +1,8 @@
 """Alerting's wiring: Faust on Kafka, the runner on any other broker."""
 
-import sys
-
 from lookout.events import Match, ServiceState
 from lookout.hosting.platform import Platform
-from lookout.hosting.service import RunnerService, Service, host
+from lookout.hosting.service import RunnerService, Service, run_process
 from lookout.hosting.settings import PlatformSettings
 
 from lookout_alerting.metrics import Metrics
@@ -46,10 +44,10 @@ def build(platform: Platform, settings: Settings) -> Service:
     )
 
 
-def main() -> int:
+def main() -> None:
     """Run alerting until SIGTERM."""
-    return host("alerting", PlatformSettings(), lambda platform: build(platform, Settings()))
+    run_process("alerting", PlatformSettings(), lambda platform: build(platform, Settings()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

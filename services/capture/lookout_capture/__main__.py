@@ -1,12 +1,11 @@
 """Capture's wiring."""
 
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 
 from lookout.events import Frame, ServiceStatus
 from lookout.hosting.platform import Platform
-from lookout.hosting.service import Service, host
+from lookout.hosting.service import Service, run_process
 from lookout.hosting.settings import PlatformSettings
 from lookout.telemetry.status import StatusBoard
 
@@ -57,10 +56,10 @@ def build(platform: Platform, settings: Settings) -> Service:
     )
 
 
-def main() -> int:
+def main() -> None:
     """Run capture until SIGTERM, or until every recording is over."""
-    return host("capture", PlatformSettings(), lambda platform: build(platform, Settings()))
+    run_process("capture", PlatformSettings(), lambda platform: build(platform, Settings()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,11 +1,10 @@
 """Detection's wiring."""
 
-import sys
 from datetime import timedelta
 
 from lookout.events import Frame
 from lookout.hosting.platform import Platform
-from lookout.hosting.service import RunnerService, Service, host
+from lookout.hosting.service import RunnerService, Service, run_process
 from lookout.hosting.settings import PlatformSettings
 
 from lookout_detection.metrics import Metrics
@@ -40,10 +39,10 @@ def build(platform: Platform, settings: Settings) -> Service:
     )
 
 
-def main() -> int:
+def main() -> None:
     """Run detection until SIGTERM."""
-    return host("detection", PlatformSettings(), lambda platform: build(platform, Settings()))
+    run_process("detection", PlatformSettings(), lambda platform: build(platform, Settings()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

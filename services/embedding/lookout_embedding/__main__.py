@@ -1,10 +1,8 @@
 """Embedding's wiring."""
 
-import sys
-
 from lookout.events import Face
 from lookout.hosting.platform import Platform
-from lookout.hosting.service import RunnerService, Service, host
+from lookout.hosting.service import RunnerService, Service, run_process
 from lookout.hosting.settings import PlatformSettings
 
 from lookout_embedding.metrics import Metrics
@@ -32,10 +30,10 @@ def build(platform: Platform, settings: Settings) -> Service:
     )
 
 
-def main() -> int:
+def main() -> None:
     """Run embedding until SIGTERM."""
-    return host("embedding", PlatformSettings(), lambda platform: build(platform, Settings()))
+    run_process("embedding", PlatformSettings(), lambda platform: build(platform, Settings()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

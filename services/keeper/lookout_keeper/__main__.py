@@ -1,11 +1,10 @@
 """The keeper's wiring."""
 
-import sys
 from datetime import timedelta
 
 from lookout.events import Erasure
 from lookout.hosting.platform import Platform
-from lookout.hosting.service import Service, host
+from lookout.hosting.service import Service, run_process
 from lookout.hosting.settings import PlatformSettings
 from lookout.sealing.signing import ROLE_RECEIPTS, Signer
 
@@ -52,10 +51,10 @@ def build(platform: Platform, settings: Settings) -> Service:
     )
 
 
-def main() -> int:
+def main() -> None:
     """Run the keeper until SIGTERM."""
-    return host("keeper", PlatformSettings(), lambda platform: build(platform, Settings()))
+    run_process("keeper", PlatformSettings(), lambda platform: build(platform, Settings()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

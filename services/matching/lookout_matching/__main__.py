@@ -1,13 +1,12 @@
 """Matching's wiring."""
 
-import sys
 import threading
 from datetime import datetime
 
 from lookout.events import DeploymentState, Embedding, Match, WatchlistEntry
 from lookout.hosting.authority import FollowedAuthority
 from lookout.hosting.platform import Platform
-from lookout.hosting.service import Loop, Service, host
+from lookout.hosting.service import Loop, Service, run_process
 from lookout.hosting.settings import PlatformSettings
 from lookout.stream.ports import Clock
 from lookout.telemetry.status import State
@@ -128,10 +127,10 @@ def make_gallery(settings: Settings) -> Gallery:
     )
 
 
-def main() -> int:
+def main() -> None:
     """Run matching until SIGTERM."""
-    return host("matching", PlatformSettings(), lambda platform: build(platform, Settings()))
+    run_process("matching", PlatformSettings(), lambda platform: build(platform, Settings()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # aiokafka ships no types
+from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
 from lookout.authority import Authority
 from lookout.codec import Codec
