@@ -1,12 +1,12 @@
 """The stream contract runs on every broker that Lookout has: in memory, and Kafka."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Protocol
 from uuid import uuid4
 
 import pytest
 from lookout.stream.memory import MemoryBroker
-from lookout.stream.ports import Broker, Consumer, Outgoing, Partition, Rebalance, TopicSpec
+from lookout.stream.ports import Broker, Consumer, Outgoing, Rebalance, TopicSpec
 from support.kafka_node import KafkaNode
 
 
@@ -74,23 +74,3 @@ def send_fixture(broker: Broker) -> Iterator[Callable[..., None]]:
 
     yield send
     producer.close()
-
-
-@pytest.fixture(name="rebalance")
-def rebalance_fixture() -> "RecordingRebalance":
-    return RecordingRebalance()
-
-
-class RecordingRebalance:
-    """Keeps what it is told: the partitions held now, and every one ever lost."""
-
-    def __init__(self) -> None:
-        self.held: set[Partition] = set()
-        self.lost: list[Partition] = []
-
-    def assigned(self, partitions: Sequence[Partition]) -> None:
-        self.held.update(partitions)
-
-    def revoked(self, partitions: Sequence[Partition]) -> None:
-        self.held.difference_update(partitions)
-        self.lost += partitions

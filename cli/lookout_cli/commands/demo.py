@@ -18,7 +18,14 @@ from lookout_cli.commands.watch import describe
 from lookout_cli.console import out, told_plainly
 from lookout_cli.demo.footage import ENROLLED_REFERENCE, compose
 from lookout_cli.demo.photographs import fetch_photographs
-from lookout_cli.demo.run import Demonstration, Result, run_to_the_end, summary, write_summary
+from lookout_cli.demo.run import (
+    Demonstration,
+    Result,
+    clear_last,
+    run_to_the_end,
+    summary,
+    write_summary,
+)
 from lookout_cli.local.kafka import LocalKafka
 from lookout_cli.models.store import default_models_folder
 from lookout_cli.progress import progress_bars
@@ -69,6 +76,7 @@ def demo(
         print_report(report)
         loaded = load_pack(report.pack.name, models)
         footage = None if source and watchlist else prepare_footage()
+        clear_last(alerts)
         with _state(keep) as folder:
             stack = _stack(folder, loaded.pack.name, models, memory=memory)
             result = _run(stack, loaded, source, watchlist, footage, alerts, target_fpir)

@@ -25,6 +25,7 @@ from lookout_cli.watchlist.source import Defaults
 _READY_WITHIN_S = 60.0
 _SETTLE_WITHIN_S = 20.0
 _DURATION = timedelta(hours=1)
+_SUMMARY = "summary.json"
 
 Say = Callable[[str], None]
 
@@ -174,6 +175,18 @@ def _settled(session: Session, deployment_id: str, feed: Taking) -> Result:
             )
 
 
+def clear_last(folder: Path) -> None:
+    """Remove the pictures that the last demonstration's summary names, and the summary; nothing else."""
+    path = folder / _SUMMARY
+    try:
+        named = json.loads(path.read_text())["pictures"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for name in named:
+        (folder / Path(str(name)).name).unlink(missing_ok=True)
+    path.unlink()
+
+
 def summary(result: Result, *, broker: str, pack: str) -> dict[str, object]:
     """What ``summary.json`` holds. ``keys_held`` are those alive for alerts whose evidence nobody took."""
     keys = result.tally.keys
@@ -188,13 +201,14 @@ def summary(result: Result, *, broker: str, pack: str) -> dict[str, object]:
         "keys_destroyed": sum(keys.destroyed.values()),
         "keys_expired": keys.expired,
         "keys_held": result.held,
+        "pictures": [f"{alert_id}.jpg" for alert_id in result.latencies_s],
     }
 
 
 def write_summary(folder: Path, content: dict[str, object]) -> Path:
     """Write ``summary.json`` into the alerts folder; its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "summary.json"
+    path = folder / _SUMMARY
     path.write_text(json.dumps(content, indent=2) + "\n")
     return path
 

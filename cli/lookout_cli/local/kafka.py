@@ -134,6 +134,7 @@ class LocalKafka:
         properties = self._write_properties()
         if not (self._folder / "data" / "meta.properties").exists():
             self._format(properties)
+        ready = False
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line, no shell words from outside
                 self._java("kafka.Kafka", str(properties)),
@@ -143,7 +144,12 @@ class LocalKafka:
                 cwd=self._folder,
                 start_new_session=True,  # a Ctrl-C at the terminal is ours to pass on, in order
             )
-        self._wait_ready()
+        try:
+            self._wait_ready()
+            ready = True
+        finally:
+            if not ready:  # an impatient Ctrl-C, too, leaves no node behind
+                self.kill()
 
     def stop(self, timeout_s: float = 15.0) -> None:
         """Stop the node in an orderly way; by force when it takes longer than ``timeout_s``."""
@@ -258,7 +264,6 @@ class LocalKafka:
                     return
             except KafkaException:
                 time.sleep(0.1)
-        self.kill()
         raise LocalKafkaError(
             f"Kafka did not answer on {self.bootstrap} within {_READY_WITHIN_S:.0f} s: {self._log_tail()}"
         )

@@ -35,6 +35,8 @@ _NO_LEADER_YET = frozenset(
     {
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
     }
 )
@@ -78,7 +80,8 @@ class KafkaSettings:
             "bootstrap.servers": self.bootstrap,
             "client.id": self.client_id,
             "security.protocol": self.security_protocol,
-            "log.connection.close": False,
+            "log_level": 2,  # errors reach the error callbacks, which know when to be quiet
+            "reconnect.backoff.ms": 250,
             "reconnect.backoff.max.ms": 2_000,
             "socket.timeout.ms": int(self.request_timeout_s * 1000),
             "socket.keepalive.enable": True,

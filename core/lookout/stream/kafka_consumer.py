@@ -21,6 +21,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as RawMessage
 
 from lookout.stream.kafka_messages import (
+    Complaints,
     cause_of,
     is_lost,
     message_from,
@@ -35,7 +36,7 @@ from lookout.stream.watermark import LowWatermark
 _POLL_S = 0.02
 _POLL_CALLER_BUSY_S = 0.002
 _OBSERVE_S = 0.25
-_ASK_S = 2.0
+_ASK_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class KafkaConsumer:
         self._caller_waits = False
         self._holding = False
         self._paused: set[Partition] = set()
+        self._complaints = Complaints()
         self._raw = RawConsumer({**config, "error_cb": self._on_error}, logger=_log)
         self._raw.subscribe(
             list(topics),
@@ -245,15 +247,22 @@ class KafkaConsumer:
             low, high = self._raw.get_watermark_offsets(raw, cached=True)
             if high < 0:
                 continue  # nothing fetched yet
-            if partition in self._observed:
-                start = self._observed[partition][2]
-            else:
-                (found,) = self._raw.committed([raw], timeout=_ASK_S)
-                start = (
-                    found.offset
-                )  # negative where nothing was committed: then reading began at the low watermark
+            start = (
+                self._observed[partition][2] if partition in self._observed else self._start(raw)
+            )
+            if start is None:
+                return  # the coordinator is away
             with self._changed:
                 self._observed[partition] = (low, high, start)
+
+    def _start(self, partition: TopicPartition) -> int | None:
+        """The committed offset; negative where there was none, and reading began at the low watermark."""
+        try:
+            (found,) = self._raw.committed([partition], timeout=_ASK_S)
+        except KafkaException as error:
+            self._on_error(cause_of(error))
+            return None
+        return int(found.offset)
 
     def _take(self, raw: RawMessage) -> None:
         error = raw.error()
@@ -289,7 +298,7 @@ class KafkaConsumer:
         if is_lost(error):
             self._fail(f"the consumer is lost: {error}")
         else:
-            _log.warning("kafka: %s", error)
+            self._complaints.log(error)
 
     def _on_assign(self, _raw: RawConsumer, partitions: list[TopicPartition]) -> None:
         mine = [to_partition(partition) for partition in partitions]

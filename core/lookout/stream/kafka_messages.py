@@ -1,5 +1,7 @@
 """Between librdkafka's types and ours, for consumers and readers alike."""
 
+import logging
+import time
 from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -7,7 +9,10 @@ from confluent_kafka import Message as RawMessage
 
 from lookout.stream.ports import Message, Partition, Position
 
+_QUIET_S = 30.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_log = logging.getLogger(__name__)
 
 # No waiting mends these: wrong credentials, missing rights, or a consumer that the group has given up on.
 _LOST = frozenset(
@@ -29,6 +34,20 @@ _LOST = frozenset(
 def is_lost(error: KafkaError) -> bool:
     """Whether the client has to be given up; else librdkafka mends it by itself."""
     return error.fatal() or error.code() in _LOST
+
+
+class Complaints:
+    """Logs what librdkafka mends by itself: one line a kind of error in half a minute, for it tells many times a second."""
+
+    def __init__(self) -> None:
+        self._quiet_until: dict[int, float] = {}
+
+    def log(self, error: KafkaError) -> None:
+        """Log an error, or not again."""
+        now = time.monotonic()
+        if now >= self._quiet_until.get(error.code(), 0.0):
+            self._quiet_until[error.code()] = now + _QUIET_S
+            _log.warning("kafka: %s", error)
 
 
 def cause_of(error: KafkaException) -> KafkaError:

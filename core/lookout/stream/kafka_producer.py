@@ -9,12 +9,13 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Message as RawMessage
 from confluent_kafka import Producer as RawProducer
 
-from lookout.stream.kafka_messages import cause_of, is_lost
+from lookout.stream.kafka_messages import Complaints, cause_of, is_lost
 from lookout.stream.ports import DeliveryError, InvalidMessageError, Outgoing, StreamError
 from lookout.stream.watermark import LowWatermark
 
 _SERVE_S = 0.1
 _RETRY_S = 0.05
+_CLOSE_S = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class KafkaProducer:
     """
 
     def __init__(self, config: Mapping[str, str | int | float | bool]) -> None:
+        self._complaints = Complaints()
         self._raw = RawProducer({**config, "error_cb": self._on_error}, logger=_log)
         self._changed = threading.Condition()
         self._queued = 0
@@ -87,7 +89,7 @@ class KafkaProducer:
         if self._closed:
             return
         try:
-            self.flush()
+            self.flush(_CLOSE_S)
         finally:
             with self._changed:
                 self._closed = True
@@ -133,4 +135,4 @@ class KafkaProducer:
                 self._lost = f"the producer is lost: {error}"
                 self._changed.notify_all()
         else:
-            _log.warning("kafka: %s", error)
+            self._complaints.log(error)

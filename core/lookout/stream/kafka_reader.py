@@ -8,7 +8,14 @@ from confluent_kafka import Consumer as RawConsumer
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Message as RawMessage
 
-from lookout.stream.kafka_messages import cause_of, is_lost, message_from, partition_of, to_raw
+from lookout.stream.kafka_messages import (
+    Complaints,
+    cause_of,
+    is_lost,
+    message_from,
+    partition_of,
+    to_raw,
+)
 from lookout.stream.ports import Message, Partition, StreamError
 
 _log = logging.getLogger(__name__)
@@ -33,6 +40,7 @@ class KafkaReader:
             {} if from_end else {p: high for p, (low, high) in ranges.items() if low < high}
         )
         self._failure: str | None = None
+        self._complaints = Complaints()
         self._raw = RawConsumer({**config, "error_cb": self._on_error}, logger=_log)
         self._raw.assign(
             [to_raw(p, high if from_end else low) for p, (low, high) in ranges.items()]
@@ -80,4 +88,4 @@ class KafkaReader:
         if is_lost(error):
             self._failure = f"the reader is lost: {error}"
         else:
-            _log.warning("kafka: %s", error)
+            self._complaints.log(error)

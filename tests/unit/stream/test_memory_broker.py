@@ -103,22 +103,6 @@ def test_records_deleted_before_they_are_read_are_skipped() -> None:
     assert [message.value for message in consumer.poll(10, 0.0)] == [b"3"]
 
 
-def test_member_that_stays_busy_loses_its_partition_in_the_end() -> None:
-    broker = make(partitions=1)
-    send(broker, b"1")
-    busy = broker.consumer(group="g", topics=["t"])
-    (message,) = busy.poll(1, 0.0)
-    other = broker.consumer(group="g", topics=["t"])
-    third = broker.consumer(group="g", topics=["t"])
-    busy_partitions = broker.consumer(group="h", topics=["t"])
-    assert list(other.poll(1, 0.0)) == list(third.poll(1, 0.0)) == []
-    busy_partitions.close()
-
-    busy.close()  # an uncommitted message: the successor gets it
-    got = [*other.poll(1, 0.5), *third.poll(1, 0.1)]
-    assert [one.position for one in got] == [message.position]
-
-
 def test_partition_of_a_busy_member_is_taken_after_the_handover_time() -> None:
     broker = make(partitions=2)
     for number in range(20):
