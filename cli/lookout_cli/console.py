@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from lookout_cli.control import ControlError
+from lookout_cli.demo.photographs import PhotographsUnavailableError
 from lookout_cli.local.kafka import LocalKafkaError
 from lookout_cli.local.keyring import LocalKeyringError
 from lookout_cli.people.evidence import EvidenceStoreError
 from lookout_cli.people.store import PeopleStoreError
 from lookout_cli.stack.folder import DEFAULT_STATE, StackError
+from lookout_cli.watchlist.source import SourceError
 
 KNOWN: tuple[type[Exception], ...] = (
     *KNOWN_ERRORS,
@@ -24,6 +26,8 @@ KNOWN: tuple[type[Exception], ...] = (
     LocalKafkaError,
     LocalKeyringError,
     PeopleStoreError,
+    PhotographsUnavailableError,
+    SourceError,
     StackError,
 )
 

@@ -29,7 +29,7 @@ from lookout_cli.demo.run import (
 from lookout_cli.local.kafka import LocalKafka
 from lookout_cli.models.store import default_models_folder
 from lookout_cli.progress import progress_bars
-from lookout_cli.stack.folder import StateFolder
+from lookout_cli.stack.folder import StackError, StateFolder
 from lookout_cli.stack.local import LocalStack
 from lookout_cli.stack.running import CaptureOptions, RunningServices, running
 
@@ -85,6 +85,8 @@ def demo(
         path = write_summary(alerts, content)
         _closing_table(content)
         out.print(f"pictures and [bold]{path.name}[/] are in {alerts}/")
+        if not content["keys_made"]:
+            raise StackError("not one image was captured: what capture said of itself is above")
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,15 +146,29 @@ def run_to_the_end(
     services.wait_up(_READY_WITHIN_S)
     deployment_id = enrol_and_open(session, demonstration, say)
     services.wait_ready(_READY_WITHIN_S)
-    say("in force: the footage runs")
+    say("in force: the footage runs (Ctrl-C ends a source that has no end)")
     with taking(session, demonstration.alerts_folder, alerted) as feed:
-        while not services.ended("capture"):
-            feed.turn()
-        say("the footage is over: waiting until every key is accounted for")
+        try:
+            _while_it_runs(services, feed, say)
+        except KeyboardInterrupt:
+            say("ending")
+            services.end("capture")
+        say("waiting until every key is accounted for")
         result = _settled(session, deployment_id, feed)
     session.control.close(deployment_id)
     session.people.purge(deployment_id)
     return result
+
+
+def _while_it_runs(services: RunningServices, feed: Taking, say: Say) -> None:
+    """Deal with alerts until capture has ended; say what capture says of itself, when that changes."""
+    said = ""
+    while not services.ended("capture"):
+        feed.turn()
+        reason = services.reason("capture")
+        if reason and reason != said:
+            say(f"capture: {reason}")
+        said = reason
 
 
 def _settled(session: Session, deployment_id: str, feed: Taking) -> Result:
@@ -163,9 +177,9 @@ def _settled(session: Session, deployment_id: str, feed: Taking) -> Result:
         feed.turn()
         counted = tally(session.platform, deployment_id)
         keys = counted.keys
-        done = (
-            keys.alive == 0 and keys.pending == 0 and keys.unaccounted == 0 and counted.faces_seen
-        )
+        summed = keys.alive == 0 and keys.pending == 0 and keys.unaccounted == 0
+        # Tracks end some time after their last frame: their summaries are waited for where there were frames.
+        done = summed and (counted.faces_seen > 0 or keys.made == 0)
         if done or time.monotonic() > deadline:
             return Result(
                 deployment_id=deployment_id,

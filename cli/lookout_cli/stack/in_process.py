@@ -40,8 +40,12 @@ class InProcessServices:
     def stop(self) -> None:
         """End the services in order, each with time to drain."""
         for service in ENDING_ORDER:
-            self._stops[service].set()
-            self._threads[service].join(_END_WITHIN_S)
+            self.end(service)
+
+    def end(self, service: str) -> None:
+        """End one service in order."""
+        self._stops[service].set()
+        self._threads[service].join(_END_WITHIN_S)
 
     def dead(self) -> Sequence[str]:
         """Services that do not run now."""

@@ -77,6 +77,14 @@ class RunningServices:
         """Whether a service does not run now."""
         return service in self._run.dead()
 
+    def end(self, service: str) -> None:
+        """End one service in order."""
+        self._run.end(service)
+
+    def reason(self, service: str) -> str:
+        """What a service last said of itself."""
+        return next((one.reason for one in self.statuses().values() if one.service == service), "")
+
     def wait_up(self, within_s: float) -> None:
         """Wait until those that need no deployment say that they work; `StackError` naming those that do not."""
         self._wait(_INDEPENDENT, within_s)

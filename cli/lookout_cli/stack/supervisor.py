@@ -36,12 +36,14 @@ class Child:
     @property
     def pid(self) -> int | None:
         """The process id while it runs."""
-        return self.process.pid if self.process and self.process.poll() is None else None
+        process = self.process  # the watching thread may take it away meanwhile
+        return process.pid if process is not None and process.poll() is None else None
 
     def resident_bytes(self) -> int:
         """Resident memory; 0 when it does not run."""
+        pid = self.pid
         try:
-            return int(psutil.Process(self.pid).memory_info().rss) if self.pid else 0
+            return int(psutil.Process(pid).memory_info().rss) if pid is not None else 0
         except psutil.NoSuchProcess:
             return 0
 
@@ -78,15 +80,19 @@ class Supervisor:
         for service in order or list(self.children):
             self._end(self.children[service])
 
+    def end(self, service: str) -> None:
+        """End one service in order; it is not started again."""
+        self.children[service].finished = True
+        self._end(self.children[service])
+
     def kill(self, service: str) -> int:
         """End a service's process without warning (for fault tests); its process id. The supervisor starts it again."""
-        child = self.children[service]
-        if child.process is None or child.pid is None:
+        process = self.children[service].process
+        if process is None or process.poll() is not None:
             raise ProcessLookupError(service)
-        pid = child.process.pid
-        child.process.kill()
-        child.process.wait()
-        return pid
+        process.kill()
+        process.wait()
+        return process.pid
 
     def dead(self) -> Sequence[str]:
         """Services that do not run now."""

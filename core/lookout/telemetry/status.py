@@ -39,11 +39,13 @@ class StatusReporter:
         self._thread.start()
 
     def stop(self) -> None:
-        """Say once more how it is, as not running, and stop."""
+        """Say once more how it is, as not running, with the reason where the service has one of its own, and stop."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
-        self.report((ServiceState.NOT_RUNNING, "stopped"))
+        state, reason = self._state()
+        over = state is ServiceState.NOT_RUNNING and reason
+        self.report((ServiceState.NOT_RUNNING, reason if over else "stopped"))
 
     def report(self, state: State) -> None:
         """Say one state now."""
