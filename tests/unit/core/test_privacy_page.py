@@ -1,0 +1,49 @@
+"""The page that the public and auditors read says what the code does."""
+
+import re
+from pathlib import Path
+
+from lookout.events import ErasureReason
+
+PAGE = (Path(__file__).parents[3] / "docs" / "privacy.md").read_text()
+SERVICES = {
+    "capture",
+    "detection",
+    "embedding",
+    "matching",
+    "alerting",
+    "keeper",
+    "console",
+    "command line",
+}
+
+
+def table() -> dict[str, set[str]]:
+    rows = re.findall(r"^\| `([a-z_]+)` \| [^|]+ \| ([^|]+) \|$", PAGE, re.MULTILINE)
+    return {reason: {who.strip() for who in names.split(",")} for reason, names in rows}
+
+
+def test_every_reason_stands_on_the_page_once_with_who_may_give_it() -> None:
+    assert set(table()) == {str(reason) for reason in ErasureReason}
+    assert all(names <= SERVICES for names in table().values())
+
+
+def test_a_reason_is_given_in_the_code_of_exactly_the_services_that_the_page_names() -> None:
+    root = Path(__file__).parents[3] / "services"
+    given = {
+        reason: {
+            service.name
+            for service in root.iterdir()
+            if any(
+                f"ErasureReason.{reason.name}" in source.read_text()
+                for source in service.rglob("*.py")
+            )
+        }
+        for reason in ErasureReason
+    }
+    # Scripts and adapters say these by another name: blocks are closed by the issuer, the rejected by the runner's caller.
+    by_core = {ErasureReason.UNUSED, ErasureReason.DEPLOYMENT_CLOSED, ErasureReason.EXPIRED}
+    for reason in set(ErasureReason) - by_core - {ErasureReason.REJECTED_QUALITY}:
+        named = table()[reason] - {"console", "command line"}
+
+        assert given[reason] <= named, reason
