@@ -8,6 +8,7 @@ from lookout.telemetry.logs import configure_logging
 from lookout_cli.commands import deployment, models, topics, watchlist
 from lookout_cli.commands.demo import demo
 from lookout_cli.commands.doctor import doctor
+from lookout_cli.commands.soak import soak
 from lookout_cli.commands.up import up
 from lookout_cli.commands.watch import watch
 
@@ -25,6 +26,7 @@ app.add_typer(deployment.app, name="deployment")
 app.add_typer(models.app, name="models")
 app.add_typer(topics.app, name="topics")
 app.command()(doctor)
+app.command()(soak)
 
 
 def main() -> None:

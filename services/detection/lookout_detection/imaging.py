@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.boxes import clip_boxes, grow_boxes, scale_boxes
 from lookout.vision.pixelate import pixelate_faces
@@ -27,8 +28,8 @@ def decode_jpeg(data: bytes, *, width: int, height: int) -> Image:
     Raises:
         BadImageError: not a complete JPEG, or of another size.
     """
-    # A decoder fills what a truncated file lacks with grey instead of failing.
-    if not data.startswith(_BEGIN) or not data.endswith(_END):
+    # OpenCV 4 fills what a truncated file lacks with grey, OpenCV 5 fails. Some cameras pad with zeros.
+    if not data.startswith(_BEGIN) or not data.rstrip(b"\0").endswith(_END):
         raise BadImageError(
             "bad_jpeg", f"the frame must be one complete JPEG, but its {len(data)} bytes are not"
         )
@@ -45,14 +46,37 @@ def decode_jpeg(data: bytes, *, width: int, height: int) -> Image:
     return np.asarray(image, dtype=np.uint8)
 
 
-def thumbnail_jpeg(image_bgr: Image, box: FloatArray) -> bytes:
-    """A JPEG of the face in a box of shape (4,), xyxy: with a quarter more on each side, at most 160 pixels long."""
+def thumbnail_jpeg(image_bgr: Image, box: FloatArray, others: FloatArray) -> bytes:
+    """A JPEG of the face in a box of shape (4,), xyxy: with a quarter more on each side, at most 160 pixels long.
+
+    Bystanders in the margin, ``others`` of shape (N, 4), are pixelated: they raised no alert, whoever sees this one.
+    """
     height, width = image_bgr.shape[:2]
     grown = clip_boxes(grow_boxes(box[None], THUMBNAIL_MARGIN), width=width, height=height)[0]
     x_low, y_low = np.minimum(np.floor(grown[:2]).astype(int), [width - 1, height - 1])
     x_high, y_high = np.maximum(np.ceil(grown[2:]).astype(int), [x_low + 1, y_low + 1])
     crop = image_bgr[y_low:y_high, x_low:x_high]
+    corner = np.array([x_low, y_low, x_low, y_low], dtype=np.float32)
+    near = others[_overlap(others, grown)] - corner
+    if len(near):
+        crop = _only(crop, box - corner, near)
     return _encode(_shrunk(crop, THUMBNAIL_SIDE / max(crop.shape[:2])), _THUMBNAIL_QUALITY)
+
+
+def _overlap(boxes: FloatArray, window: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which boxes, (N, 4), would show in a window, (4,); a little outside counts, as pixelation has a margin."""
+    grown = grow_boxes(boxes, THUMBNAIL_MARGIN)
+    return np.asarray(
+        (grown[:, :2] < window[2:]).all(axis=1) & (grown[:, 2:] > window[:2]).all(axis=1)
+    )
+
+
+def _only(crop: Image, own: FloatArray, others: FloatArray) -> Image:
+    """The crop with the others pixelated, and the face it is about as it was where they overlap."""
+    hidden = pixelate_faces(crop, others)
+    x_low, y_low, x_high, y_high = np.clip(np.round(own), 0, [*crop.shape[1::-1]] * 2).astype(int)
+    hidden[y_low:y_high, x_low:x_high] = crop[y_low:y_high, x_low:x_high]
+    return hidden
 
 
 def preview_jpeg(image_bgr: Image, boxes: FloatArray, *, width: int) -> bytes:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from lookout import ids
 from lookout.events import Deployment, Face, Frame
 from lookout.sealing.envelope import seal
@@ -101,7 +102,9 @@ class ShotCutter:
                 landmarks=_numbers(landmarks),
                 quality=quality.overall,
                 chip=chip.tobytes(),
-                thumbnail=thumbnail_jpeg(sight.image, box),
+                thumbnail=thumbnail_jpeg(
+                    sight.image, box, np.delete(sight.found.boxes, index, axis=0)
+                ),
             )
 
     def face(self, shot: Shot, key: DataKey) -> Face:

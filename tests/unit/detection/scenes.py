@@ -41,7 +41,9 @@ _PROPORTIONS = np.array(
 TEMPLATE = (_PROPORTIONS * 112).astype(np.float32)
 
 
-def deployment(name: str = "market", *, cameras: Sequence[str] = ("gate",)) -> Deployment:
+def deployment(
+    name: str = "market", *, cameras: Sequence[str] = ("gate",), pack_sha256: str = PACK
+) -> Deployment:
     """A live deployment of an hour before and after `NOW`."""
     return Deployment(
         deployment_id=name,
@@ -51,7 +53,7 @@ def deployment(name: str = "market", *, cameras: Sequence[str] = ("gate",)) -> D
         cameras=tuple(cameras),
         target_fpir=0.001,
         pack_name="test",
-        pack_sha256=PACK,
+        pack_sha256=pack_sha256,
         watchlist_hash="",
         confirm_shots=2,
         confirm_of=5,

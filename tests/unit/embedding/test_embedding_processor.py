@@ -1,6 +1,5 @@
 """Sealed chips in, sealed templates out under the same key, and every key accounted for."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -16,7 +15,6 @@ from lookout.stream.processor import Delivery, Outcome
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.embedder import ModelOutputError
 from lookout.vision.errors import ModelShapeError
-from lookout_embedding.domain import is_template, template_bytes
 from lookout_embedding.metrics import Metrics
 from lookout_embedding.processor import EmbeddingProcessor
 from lookout_embedding.settings import Settings
@@ -329,27 +327,6 @@ def test_the_service_says_how_it_stands(packs: list[str], state: ServiceState, w
     assert got is state
     assert words in reason
     assert bool(words) == bool(reason)
-
-
-@pytest.mark.parametrize(
-    ("vector", "good"),
-    [
-        ([], False),
-        ([0.0, 0.0], False),
-        ([float("nan"), 1.0], False),
-        ([float("inf"), 0.0], False),
-        ([2.0, 0.0], False),
-        ([0.6, 0.8], True),
-    ],
-)
-def test_a_template_is_finite_and_of_length_one(vector: Sequence[float], good: bool) -> None:  # noqa: FBT001 - a table's expectation
-    assert is_template(np.array(vector, dtype=np.float32)) is good
-
-
-def test_a_template_travels_as_little_endian_floats() -> None:
-    assert template_bytes(np.array([1.0, -2.0], dtype=np.float32)) == bytes.fromhex(
-        "0000803f000000c0"
-    )
 
 
 kinds = st.sampled_from(
