@@ -2,7 +2,7 @@
 VENV    := .venv
 BIN     := $(VENV)/bin
 UV      := 0.13.9
-MEMBERS := core cli $(wildcard services/*)
+MEMBERS := core cli verifier $(wildcard services/*)
 
 # Model files and evaluation faces for development, where they lie beside the checkout.
 ifneq ($(wildcard ../shared/models),)

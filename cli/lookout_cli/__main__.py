@@ -1,13 +1,16 @@
 """The ``lookout`` command. Every word of it explains itself with ``--help``."""
 
 import resource
+import signal
 
 import typer
 from lookout.telemetry.logs import configure_logging
 
-from lookout_cli.commands import deployment, models, topics, watchlist
+from lookout_cli.commands import deployment, models, report, topics, verify, watchlist
+from lookout_cli.commands.closure import closure
 from lookout_cli.commands.demo import demo
 from lookout_cli.commands.doctor import doctor
+from lookout_cli.commands.purge import purge
 from lookout_cli.commands.soak import soak
 from lookout_cli.commands.up import up
 from lookout_cli.commands.watch import watch
@@ -25,6 +28,10 @@ app.add_typer(watchlist.app, name="watchlist")
 app.add_typer(deployment.app, name="deployment")
 app.add_typer(models.app, name="models")
 app.add_typer(topics.app, name="topics")
+verify.app.command("closure")(closure)
+app.add_typer(verify.app, name="verify")
+app.add_typer(report.app, name="report")
+app.command()(purge)
 app.command()(doctor)
 app.command()(soak)
 
@@ -35,6 +42,10 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # A person at a terminal is told by the commands; what libraries mend by themselves is no news to them.
     configure_logging(service="cli", instance="cli", level="ERROR")
+    # A shell starts background jobs with SIGINT ignored, and a supervisor ends them with SIGTERM: both must end what was
+    # started, in order, as Ctrl-C does.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 
 

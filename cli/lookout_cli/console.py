@@ -15,6 +15,7 @@ from lookout_cli.demo.photographs import PhotographsUnavailableError
 from lookout_cli.local.kafka import LocalKafkaError
 from lookout_cli.local.keyring import LocalKeyringError
 from lookout_cli.people.evidence import EvidenceStoreError
+from lookout_cli.people.ledger import LedgerError
 from lookout_cli.people.store import PeopleStoreError
 from lookout_cli.stack.folder import DEFAULT_STATE, StackError
 from lookout_cli.watchlist.source import SourceError
@@ -23,6 +24,7 @@ KNOWN: tuple[type[Exception], ...] = (
     *KNOWN_ERRORS,
     ControlError,
     EvidenceStoreError,
+    LedgerError,
     LocalKafkaError,
     LocalKeyringError,
     PeopleStoreError,

@@ -4,7 +4,7 @@ Its key is a demonstration key: services obey it in demonstration mode only, and
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -15,13 +15,16 @@ from lookout.events import (
     Deployment,
     DeploymentState,
     Event,
+    PurgeCertificate,
     WatchlistAction,
     WatchlistEntry,
 )
+from lookout.hosting.authority import signature_check
 from lookout.hosting.platform import Platform
 from lookout.sealing.signing import Signer
-from lookout.stream.ports import InvalidMessageError
+from lookout.stream.ports import InvalidMessageError, Message
 from lookout.watchlist import content_hash
+from lookout_keeper.closing_domain import is_over
 
 E = TypeVar("E", bound=Event)
 _PAGE = 500
@@ -54,21 +57,42 @@ def new_deployment_id() -> str:
 def read_all(platform: Platform, kind: type[E]) -> Sequence[E]:
     """Every record of a topic, oldest first, as of now. What cannot be decoded is left out, as services do."""
     topic = platform.topic(kind)
-    reader = platform.broker.reader([topic])
     found: list[E] = []
+    for message in read_messages(platform, topic):
+        try:
+            event = platform.codec.decode(topic, message.value)
+        except InvalidMessageError:
+            continue
+        if isinstance(event, kind):
+            found.append(event)
+    return found
+
+
+def read_messages(platform: Platform, topic: str) -> Iterator[Message]:
+    """Every message of a topic, oldest first within a partition, as of now."""
+    reader = platform.broker.reader([topic])
     try:
-        while True:
-            for message in reader.poll(_PAGE, 0.5):
-                try:
-                    event = platform.codec.decode(topic, message.value)
-                except InvalidMessageError:
-                    continue
-                if isinstance(event, kind):
-                    found.append(event)
-            if reader.caught_up():
-                return found
+        while not reader.caught_up():
+            yield from reader.poll(_PAGE, 0.5)
     finally:
         reader.close()
+
+
+def certificates(platform: Platform, deployment_id: str) -> Sequence[PurgeCertificate]:
+    """The purge certificates of a deployment whose signatures hold, oldest first."""
+    topic = platform.topic(PurgeCertificate)
+    is_signed = signature_check(platform.codec, platform.trust, demonstration=True)
+    found: list[PurgeCertificate] = []
+    for message in read_messages(platform, topic):
+        try:
+            event = platform.codec.decode(topic, message.value)
+        except InvalidMessageError:
+            continue
+        if not isinstance(event, PurgeCertificate) or event.deployment_id != deployment_id:
+            continue
+        if is_signed(message, event):
+            found.append(event)
+    return found
 
 
 class ControlPlane:
@@ -103,13 +127,10 @@ class ControlPlane:
         Raises:
             ControlError: its watchlist is empty, was made with another pack, or it is over.
         """
+        self.require_not_over(plan.deployment_id)
         now = self._platform.clock()
         entries = self.entries(plan.deployment_id)
         self._check_watchlist(entries, plan)
-        known = {deployment.deployment_id: deployment for deployment in self.deployments()}
-        before = known.get(plan.deployment_id)
-        if before is not None and before.state is DeploymentState.ENDED:
-            raise ControlError(f"deployment {plan.deployment_id} has ended: open another")
         return self._publish(
             Deployment(
                 deployment_id=plan.deployment_id,
@@ -132,16 +153,28 @@ class ControlPlane:
 
     def close(self, deployment_id: str) -> Deployment:
         """End a deployment, and destroy its watchlist's key: what it sealed cannot be opened again by anybody."""
-        for deployment in self.deployments():
-            if deployment.deployment_id == deployment_id:
-                ended = self._publish(
-                    replace(
-                        deployment, state=DeploymentState.ENDED, updated_at=self._platform.clock()
-                    )
-                )
-                self._platform.vault.destroy(f"watchlist/{deployment_id}")
-                return ended
-        raise ControlError(f"no deployment {deployment_id}: see `lookout deployment show`")
+        deployment = self.latest(deployment_id)
+        if deployment is None:
+            raise ControlError(f"no deployment {deployment_id}: see `lookout deployment show`")
+        if deployment.state is not DeploymentState.ENDED:
+            deployment = self._publish(
+                replace(deployment, state=DeploymentState.ENDED, updated_at=self._platform.clock())
+            )
+        self._platform.vault.destroy(f"watchlist/{deployment_id}")
+        return deployment
+
+    def latest(self, deployment_id: str) -> Deployment | None:
+        """The latest record of a deployment, None where there is none."""
+        known = [one for one in self.deployments() if one.deployment_id == deployment_id]
+        return known[-1] if known else None
+
+    def require_not_over(self, deployment_id: str) -> None:
+        """Raise `ControlError` if a deployment is over: it is purged, and its id is not used again."""
+        known = self.latest(deployment_id)
+        if known is not None and is_over(known, self._platform.clock()):
+            raise ControlError(
+                f"deployment {deployment_id} is over and purged: enrol into another, and open that"
+            )
 
     def only_live(self, now: datetime) -> Deployment:
         """The one deployment in force; `ControlError` if there is none or more than one."""

@@ -11,6 +11,7 @@ from lookout.sealing.signing import Signer
 
 from lookout_cli.control import ControlPlane
 from lookout_cli.people.evidence import EvidenceStore
+from lookout_cli.people.ledger import MembershipLedger
 from lookout_cli.people.store import PeopleStore
 from lookout_cli.stack.folder import StateFolder
 from lookout_cli.stack.local import CLI_SIGNER
@@ -33,6 +34,11 @@ class Session:
     def evidence(self) -> EvidenceStore:
         """Alert evidence taken, sealed."""
         return EvidenceStore(root=self.folder.evidence, vault=self.platform.vault)
+
+    @property
+    def ledger(self) -> MembershipLedger:
+        """Who was on which watchlist, sealed."""
+        return MembershipLedger(root=self.folder.ledger, vault=self.platform.vault)
 
 
 @contextmanager

@@ -10,7 +10,14 @@ from typing import Any, TypeVar, cast
 
 import fastavro
 
-from lookout.events import UNSIGNED, Deployment, Event, Signature, WatchlistEntry
+from lookout.events import (
+    UNSIGNED,
+    Deployment,
+    Event,
+    PurgeCertificate,
+    Signature,
+    WatchlistEntry,
+)
 from lookout.records import Plain, from_plain, to_plain
 from lookout.schema_ids import SchemaIdError, SchemaIds, UnknownSchemaError
 from lookout.stream.ports import Headers, InvalidMessageError, Outgoing, RetryableError
@@ -31,7 +38,7 @@ _UNDECODABLE = (
     struct.error,
 )
 
-Signed = TypeVar("Signed", Deployment, WatchlistEntry)
+Signed = TypeVar("Signed", Deployment, WatchlistEntry, PurgeCertificate)
 
 
 class _Kind:
@@ -139,7 +146,11 @@ class Codec:
         try:
             with io.BytesIO(value) as stream:
                 stream.seek(_HEADER.size)
-                return writer, cast(Plain, fastavro.schemaless_reader(stream, writer, resolved))
+                plain = cast(Plain, fastavro.schemaless_reader(stream, writer, resolved))
+                if stream.read(1):
+                    # Nobody signed it, and nobody would ever look at it.
+                    raise InvalidMessageError("undecodable", f"{writer['name']}: bytes at its end")
+                return writer, plain
         except _UNDECODABLE as error:
             raise InvalidMessageError(
                 "undecodable", f"{writer['name']}: {type(error).__name__}"

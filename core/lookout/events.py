@@ -78,6 +78,14 @@ class ErasureReason(StrEnum):
     EVIDENCE_TAKEN = "evidence_taken"
 
 
+class PurgeState(StrEnum):
+    """How far the purge of a closed deployment is: begun, as far as it goes for now, or done."""
+
+    BEGUN = "begun"
+    INCOMPLETE = "incomplete"
+    COMPLETE = "complete"
+
+
 class DecisionKind(StrEnum):
     """Which step of an alert's human handling a decision records."""
 
@@ -386,6 +394,50 @@ class Erasure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedRecords:
+    """Every record of a topic's partition below an offset is deleted, for good."""
+
+    topic: str
+    partition: int
+    below: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedKeys:
+    """How many of a deployment's key ids ended for one reason."""
+
+    reason: ErasureReason
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeCertificate:
+    """What the keeper purged of a deployment that is over. The highest revision of a deployment counts.
+
+    ``entries`` people were enrolled; ``watchlist_hash`` is what was authorised. ``keys_issued`` = the sum of
+    ``keys_ended`` + ``keys_held``, which are alive as evidence of alerts. ``chain_sequence`` and ``chain_hash`` are the
+    last link of the chain of receipts that was taken into account. ``missing`` says, for people, what keeps it from
+    being complete.
+    """
+
+    deployment_id: str
+    revision: int
+    state: PurgeState
+    closed_at: datetime
+    purged_at: datetime
+    entries: int
+    watchlist_hash: str
+    deleted: tuple[DeletedRecords, ...]
+    keys_issued: int
+    keys_ended: tuple[EndedKeys, ...]
+    keys_held: int
+    chain_sequence: int
+    chain_hash: bytes
+    missing: tuple[str, ...]
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """Who did what, and why; each entry's hash covers the one before."""
 
@@ -430,6 +482,7 @@ Event = (
     | Alert
     | Decision
     | Erasure
+    | PurgeCertificate
     | AuditEntry
     | DeadLetter
 )

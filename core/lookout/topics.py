@@ -38,6 +38,10 @@ class CatalogueEntry(BaseModel):
 
     topic: str
     description: str
+    data_class: str = Field(
+        alias="class",
+        description="the class of data in ``retention.yaml`` that says how long it is kept",
+    )
     biometric: Literal["no", "sealed"]
     record: str | None = Field(
         default=None, description="the event class; none for a topic that is Faust's own"

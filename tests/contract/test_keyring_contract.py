@@ -315,3 +315,21 @@ def test_two_that_destroy_the_same_keys_at_once_leave_one_receipt_each(subject: 
 
     assert sum(destroyed) == 200
     assert sorted(e.receipt.first for e in keyring.pending_receipts(1000)) == list(range(200))
+
+
+def test_what_a_key_has_left_to_live_is_told_and_none_for_one_that_is_gone(
+    subject: Subject,
+) -> None:
+    keyring = subject.keyring
+    _open(keyring)
+    kept, extended, destroyed = keyring.make("b1", 3, TTL)
+    keyring.extend([extended.key_id], 10 * TTL)
+    keyring.destroy([_order(destroyed.key_id)], by="matching", at=AT)
+
+    assert list(keyring.remaining([])) == []
+    left = keyring.remaining([kept.key_id, extended.key_id, destroyed.key_id, "b1:9"])
+
+    assert left[0] is not None
+    assert left[1] is not None
+    assert TTL / 2 < left[0] <= TTL < 9 * TTL < left[1] <= 10 * TTL
+    assert list(left[2:]) == [None, None]

@@ -1,7 +1,9 @@
 """What is particular to the keyring on Redis: restarts, refusals, settings, what it leaks (nothing)."""
 
 import os
+import signal
 import stat
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -238,3 +240,25 @@ def test_starting_twice_keeps_the_server_and_stopping_ends_it(node: LocalKeyring
 
     assert node.pid is None
     assert not node.socket_path.exists()
+
+
+def test_the_keyring_tells_its_time(node: LocalKeyring) -> None:
+    with connected(node) as client:
+        before = datetime.now(UTC)
+        told = client.time()
+        assert before - timedelta(seconds=1) < told < datetime.now(UTC) + timedelta(seconds=1)
+
+
+def test_a_keyring_that_hangs_is_given_up_within_its_time_out(node: LocalKeyring) -> None:
+    assert node.pid is not None
+    with connected(node, timeout=timedelta(seconds=0.2)) as client:
+        client.time()
+        os.kill(node.pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            with pytest.raises(KeyringUnavailableError, match="does not answer"):
+                client.time()
+            assert time.monotonic() - began < 1
+        finally:
+            os.kill(node.pid, signal.SIGCONT)
+        client.time()

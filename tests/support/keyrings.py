@@ -190,6 +190,13 @@ class MemoryKeyring:
         with self._call():
             return [key_id in self._keys for key_id in key_ids]
 
+    def remaining(self, key_ids: Sequence[str]) -> Sequence[timedelta | None]:
+        with self._call():
+            return [
+                held.ends - self.now if (held := self._keys.get(key_id)) else None
+                for key_id in key_ids
+            ]
+
     def pending_receipts(self, limit: int) -> Sequence[PendingReceipt]:
         with self._call():
             return self._outbox[:limit]

@@ -212,6 +212,7 @@ class World:
         self.gallery = BruteForceGallery()
         self.deployments = Deployments()
         self.states: list[WatchlistState] = []
+        self.retracted: list[WatchlistState] = []
         self.records: list[WatchlistEntry] = []
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
@@ -240,6 +241,7 @@ class World:
             pack_sha256=PACK,
             dim=DIM,
             emit=emit or self.states.append,
+            retract=self.retracted.append,
             metrics=self.metrics,
             clock=self.clock,
         )

@@ -1,17 +1,14 @@
-"""The whole pipeline for tests: a scene with one wanted person in it, and stacks to run its services on."""
+"""The pipeline for tests: stacks to run its services on, as processes or in threads, and control records by hand."""
 
-import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
-import numpy as np
 import pytest
 from lookout.events import (
     UNSIGNED,
@@ -21,153 +18,26 @@ from lookout.events import (
     ServiceState,
     ServiceStatus,
 )
-from lookout.hosting.platform import Platform
+from lookout.hosting.platform import Platform, make_platform
 from lookout.hosting.service import Service, serve
 from lookout.hosting.settings import PlatformSettings
+from lookout.sealing.ports import Keyring
 from lookout.sealing.signing import Signer
-from lookout.stream.ports import Message, Outgoing
+from lookout.stream.memory import MemoryBroker
+from lookout.stream.ports import Broker, Message, Outgoing
 from lookout.telemetry.status import State
-from lookout.vision.alignment import align_chip
-from lookout.vision.arrays import FloatArray, Image
-from lookout.vision.pack import LoadedPack, load_pack, read_pack
-from lookout.vision.quality import measure_shot
 from lookout_cli.control import read_all
-from lookout_cli.demo.run import Demonstration, enrol_and_open
 from lookout_cli.local.keyring import LocalKeyringError, server_binary
-from lookout_cli.models.pull import pull
-from lookout_cli.session import Session
+from lookout_cli.session import Session, session_on
 from lookout_cli.stack.folder import StateFolder
-from lookout_cli.stack.local import LocalStack
+from lookout_cli.stack.local import LocalStack, prepare_secrets
 from lookout_cli.stack.services import Builder
-from lookout_cli.watchlist.gate import EnrolmentLimits, refusal
 from support.kafka_node import KafkaNode
+from support.keyrings import MemoryKeyring
 from support.polling import until
-
-CAMERA = "camera-1"
-WANTED = "wanted"
-FPS = 10
-# Frames in which each is to be seen: the wanted person leaves long enough for a loop of the scene to be another pass.
-_WANTED_SEEN = range(3, 23)
-_STRANGERS_SEEN = (range(15, 35), range(30, 50))
-_FRAMES = 50
-_ENROLLED_SCALE = 3.0
-_PASSING_SCALE = 1.3
-_CLEARLY = 0.1
+from support.scene import CAMERA
 
 E = TypeVar("E", bound=Event)
-
-
-def folder_from(variable: str, what: str) -> Path:
-    """The folder that the environment names; skips the test where there is none."""
-    folder = os.environ.get(variable)
-    if not folder or not Path(folder).is_dir():
-        pytest.skip(f"no {what}: {variable} names no folder")
-    return Path(folder)
-
-
-def pulled_models(cache: Path) -> Path:
-    """A folder with the default pack, from the mirror."""
-    mirror = folder_from("LOOKOUT_MODEL_MIRROR", "model files")
-    pull(
-        read_pack("mobile"),
-        cache,
-        mirror=mirror,
-        acknowledge=False,
-        progress=lambda what, done, total: None,
-    )
-    return cache
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Footage as a folder of pictures, and a watchlist folder with one picture of one person who passes in it."""
-
-    footage: Path
-    watchlist: Path
-    models: Path
-
-    @property
-    def camera(self) -> str:
-        """The footage in capture's own form."""
-        return f"{CAMERA}=folder:{self.footage}"
-
-    def enrol_and_open(self, session: Session) -> str:
-        """Enrol the wanted person and put a deployment into force; its id."""
-        demonstration = Demonstration(
-            watchlist=self.watchlist,
-            cameras=(CAMERA,),
-            loaded=load_pack("mobile", self.models),
-            target_fpir=0.001,
-            alerts_folder=self.footage.parent / "alerts",
-        )
-        return enrol_and_open(session, demonstration, lambda _: None)
-
-
-def compose_scene(models: Path, folder: Path) -> Scene:
-    """A person enrolled with one picture passes as another, and two strangers pass."""
-    pack = load_pack("mobile", models)
-    enrolled, *passing = _cast(pack)
-    scene = Scene(footage=folder / "footage", watchlist=folder / "watchlist", models=models)
-    scene.footage.mkdir()
-    scene.watchlist.mkdir()
-    cv2.imwrite(str(scene.watchlist / f"{WANTED}.png"), enrolled)
-    street = np.random.default_rng(1).integers(90, 150, (72, 128, 3), dtype=np.uint8)
-    street = cv2.resize(street, (1280, 720), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-    for number in range(_FRAMES):
-        frame = street.copy()
-        for lane, (picture, seen) in enumerate(
-            zip(passing, (_WANTED_SEEN, *_STRANGERS_SEEN), strict=True)
-        ):
-            if number in seen:
-                left, top = 20 + 420 * lane + 4 * (number - seen.start), 200
-                frame[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-        cv2.imwrite(str(scene.footage / f"{number:03}.jpg"), frame)
-    return scene
-
-
-def _cast(pack: LoadedPack) -> Sequence[Image]:
-    """The enrolled picture, another one of the same person, and one each of two people who are clearly others."""
-    people: dict[str, list[Path]] = {}
-    for path in sorted(folder_from("LOOKOUT_FACES", "evaluation images").glob("lfw/*/*.jpg")):
-        people.setdefault(path.parent.name, []).append(path)
-    threshold = pack.pack.threshold(0.001, 1)
-    wanted: tuple[FloatArray, Image, Image] | None = None
-    strangers: list[Image] = []
-    for pictures in people.values():
-        passing = _read(pictures[-1], _PASSING_SCALE)
-        template = _template(pack, passing)
-        if template is None:
-            continue
-        if wanted is None and len(pictures) > 1:
-            enrolled = _read(pictures[0], _ENROLLED_SCALE)
-            known = _template(pack, enrolled, limits=EnrolmentLimits())
-            if known is not None and known @ template > threshold + _CLEARLY:
-                wanted = known, enrolled, passing
-        elif wanted is not None and wanted[0] @ template < threshold - _CLEARLY:
-            strangers.append(passing)
-        if wanted is not None and len(strangers) == len(_STRANGERS_SEEN):
-            return [wanted[1], wanted[2], *strangers]
-    pytest.skip("the evaluation images hold too few people")
-
-
-def _read(path: Path, scale: float) -> Image:
-    image = cv2.imread(str(path))
-    assert image is not None
-    enlarged = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(enlarged, dtype=np.uint8)
-
-
-def _template(
-    pack: LoadedPack, image: Image, *, limits: EnrolmentLimits | None = None
-) -> FloatArray | None:
-    found = pack.detector().detect(image)
-    if len(found) != 1:
-        return None
-    if limits and refusal(measure_shot(image, found.boxes[0], found.landmarks[0]), limits):
-        return None
-    spec = pack.pack.embedder
-    chip = align_chip(image, found.landmarks[0], spec.template_points, spec.size)
-    return np.asarray(pack.embedder().embed(chip[None])[0], dtype=np.float32)
 
 
 def require_redis() -> None:
@@ -213,6 +83,30 @@ def memory_stack(folder: Path, models: Path = Path()) -> LocalStack:
         models=models,
         say=lambda _: None,
     )
+
+
+@contextmanager
+def memory_session(
+    folder: Path, *, broker: Broker | None = None, keyring: Keyring | None = None
+) -> Iterator[Session]:
+    """A command's connection to a system in memory, on which no service runs."""
+    state = StateFolder(folder)
+    state.prepare()
+    prepare_secrets(state)
+    settings = PlatformSettings(
+        instance="cli",
+        vault_folder=state.vault,
+        vault_secret_file=state.vault_secret,
+        trust_file=state.trust,
+        keyring_url=f"unix://{folder}/nowhere.sock",
+    )
+    platform = make_platform("cli", settings, broker=broker or MemoryBroker())
+    platform.keyring = keyring or MemoryKeyring()
+    platform.broker.create_topics([topic.spec for topic in platform.catalogue.topics])
+    try:
+        yield session_on(platform, state)
+    finally:
+        platform.close()
 
 
 class Hosted:
@@ -265,12 +159,15 @@ class Hosted:
 
 
 @contextmanager
-def hosted(stack: LocalStack, services: Mapping[str, Builder]) -> Iterator[Mapping[str, Hosted]]:
+def hosted(
+    stack: LocalStack, services: Mapping[str, Builder], *, demonstration: bool = True
+) -> Iterator[Mapping[str, Hosted]]:
     """Services in threads, each on a platform of its own; ended in the order given."""
     running: dict[str, Hosted] = {}
     with ExitStack() as ends:
         for name, build in reversed(list(services.items())):
-            running[name] = Hosted(stack.platform(name), build)
+            settings = stack.settings(name).model_copy(update={"demonstration": demonstration})
+            running[name] = Hosted(make_platform(name, settings, broker=stack.broker), build)
             ends.callback(running[name].end)
         yield running
 
@@ -279,7 +176,7 @@ class Pulse:
     """Says once in a while that services are live, as they would themselves, until it is told to be silent."""
 
     def __init__(self, platform: Platform, services: Sequence[str]) -> None:
-        self.services = set(services)
+        self.services = services
         self._platform = platform
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse")
@@ -293,7 +190,7 @@ class Pulse:
     def _run(self) -> None:
         while not self._stop.is_set():
             now = self._platform.clock()
-            for service in sorted(self.services):
+            for service in self.services:
                 self._platform.emit(
                     ServiceStatus(
                         deployment_id="",

@@ -9,9 +9,12 @@ from lookout.events import Deployment
 from lookout.vision.pack import read_pack
 from rich.table import Table
 
+from lookout_cli.closing import certificate_table, end, note_window, wait_certificate
 from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_plainly
-from lookout_cli.control import DeploymentPlan
+from lookout_cli.control import ControlError, DeploymentPlan
 from lookout_cli.session import Session, connected
+
+_CERTIFIED_WITHIN_S = 30.0
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,6 +56,7 @@ def open_deployment(
                 confirm_of=max(confirm, out_of),
             )
         )
+        note_window(session, opened)
         out.print(f"in force until {opened.closes_at:%H:%M:%S} UTC: {opened.deployment_id}")
 
 
@@ -65,25 +69,45 @@ def close_deployment(
     dry_run: Annotated[
         bool, typer.Option(help="Say what would be destroyed, and stop there.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option(help="Wait for the certificate of its purge, and print it.")
+    ] = True,
     state: StateOption = DEFAULT_STATE_FOLDER,
 ) -> None:
-    """End a deployment: nothing is matched any more, its watchlist's key is destroyed, its people are purged."""
+    """End a deployment: nothing is matched any more, everything sealed in it is purged, and a certificate says so."""
     with told_plainly(), connected(state) as session:
         name = deployment or session.control.only_live(session.platform.clock()).deployment_id
         people = len(session.people.entries(name))
-        out.print(f"ends {name}: destroys its watchlist key and the records of {people} people")
+        out.print(
+            f"ends {name}: destroys its keys, its watchlist, its sealed records and what is known of {people} people;"
+            " who was on it stays in the membership ledger, without name or picture"
+        )
         if dry_run:
             return
         if not yes and not typer.confirm("This cannot be undone. Go on?"):
             raise typer.Exit(1)
         end(session, name)
         out.print("ended")
+        if wait:
+            _print_certificate(session, name)
 
 
-def end(session: Session, deployment_id: str) -> None:
-    """End a deployment, and purge its people from the command line's store."""
-    session.control.close(deployment_id)
-    session.people.purge(deployment_id)
+def _print_certificate(session: Session, deployment_id: str) -> None:
+    with out.status("waiting for the certificate of its purge"):
+        certificate = wait_certificate(
+            session.platform, deployment_id, within_s=_CERTIFIED_WITHIN_S
+        )
+    if certificate is None:
+        raise ControlError(
+            f"no certificate came within {_CERTIFIED_WITHIN_S:.0f} s: does the keeper run? Its log says what it waits for."
+            f" Nothing is lost: it goes on by itself; see `lookout verify closure {deployment_id}`"
+        )
+    out.print(certificate_table(certificate))
+    if certificate.missing:
+        out.print(
+            f"not complete yet; the keeper goes on by itself: lookout verify closure {deployment_id}",
+            soft_wrap=True,
+        )
 
 
 @app.command()

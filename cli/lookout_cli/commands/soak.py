@@ -28,7 +28,7 @@ from lookout_cli.stack.running import CaptureOptions, RunningServices, running
 
 _READY_WITHIN_S = 60.0
 _SETTLE_WITHIN_S = 120.0
-_GAP_S = "5"
+_GAP_S = "9.5"
 
 
 def soak(

@@ -1,5 +1,6 @@
 """``lookout watchlist``: enrol people into a deployment's watchlist, and see what is in it."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -95,6 +96,34 @@ def show(
                 "yes" if entry.action is WatchlistAction.ENROL else str(entry.action),
             )
         out.print(table)
+
+
+@app.command("was-on-it")
+def was_on_it(
+    reference: Annotated[str, typer.Argument(help="The person's reference in enrolments.")],
+    state: StateOption = DEFAULT_STATE_FOLDER,
+) -> None:
+    """Answer whether somebody was on a watchlist, and when: from the membership ledger, which outlives them."""
+    with told_plainly(), connected(state) as session:
+        found = session.ledger.find(reference)
+        if not found:
+            out.print("the ledger knows nobody by this reference")
+            return
+        table = Table("deployment", "category", "enrolled (UTC)", "in force (UTC)")
+        for entry in found:
+            table.add_row(
+                entry.deployment_id,
+                str(entry.member.category),
+                _moment(entry.member.enrolled_at),
+                f"{_moment(entry.opens_at)} to {_moment(entry.closes_at)}"
+                if entry.opens_at
+                else "never opened",
+            )
+        out.print(table)
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at is not None else ""
 
 
 def _told(verdict: Verdict) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from lookout.events import Alert, Category, Response
 from lookout.vision.pack import LoadedPack
 
 from lookout_cli.accounts import Tally, tally
+from lookout_cli.closing import end, note_window, wait_certificate
 from lookout_cli.commands.watch import write_picture
 from lookout_cli.control import ControlError, DeploymentPlan, new_deployment_id
 from lookout_cli.people.feed import AlertFeed
@@ -24,6 +25,7 @@ from lookout_cli.watchlist.source import Defaults
 
 _READY_WITHIN_S = 60.0
 _SETTLE_WITHIN_S = 20.0
+_CERTIFIED_WITHIN_S = 10.0
 _DURATION = timedelta(hours=1)
 _SUMMARY = "summary.json"
 
@@ -74,7 +76,7 @@ def enrol_and_open(session: Session, demonstration: Demonstration, say: Say) -> 
             f"nobody could be enrolled from {demonstration.watchlist}: the reasons are above"
         )
     pack = demonstration.loaded.pack
-    session.control.open(
+    opened = session.control.open(
         DeploymentPlan(
             deployment_id=deployment_id,
             cameras=demonstration.cameras,
@@ -84,6 +86,7 @@ def enrol_and_open(session: Session, demonstration: Demonstration, say: Say) -> 
             pack_sha256=pack.sha256,
         )
     )
+    note_window(session, opened)
     return deployment_id
 
 
@@ -155,9 +158,19 @@ def run_to_the_end(
             services.end("capture")
         say("waiting until every key is accounted for")
         result = _settled(session, deployment_id, feed)
-    session.control.close(deployment_id)
-    session.people.purge(deployment_id)
+    _close(session, deployment_id, say)
     return result
+
+
+def _close(session: Session, deployment_id: str, say: Say) -> None:
+    """End the deployment, and wait a moment for the certificate of its purge."""
+    end(session, deployment_id)
+    certificate = wait_certificate(session.platform, deployment_id, within_s=_CERTIFIED_WITHIN_S)
+    if certificate is None:
+        say("the deployment is closed; no certificate of its purge came: see the keeper's log")
+        return
+    missing = f" ({'; '.join(certificate.missing)})" if certificate.missing else ""
+    say(f"the deployment is closed and purged: certificate {certificate.state}{missing}")
 
 
 def _while_it_runs(services: RunningServices, feed: Taking, say: Say) -> None:

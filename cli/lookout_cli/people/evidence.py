@@ -90,15 +90,20 @@ class EvidenceStore:
         for path in sorted(self._root.glob(f"*/[!.]*{_ENDING}")):
             yield path.name.removesuffix(_ENDING)
 
+    def count_before(self, day: date) -> int:
+        """How many alerts are kept of days before ``day``; nothing is opened."""
+        return sum(len(list(folder.glob(f"[!.]*{_ENDING}"))) for folder in self._before(day))
+
     def purge_before(self, day: date) -> int:
         """Forget all days before ``day``: each day's key first, then its files. How many alerts there were."""
-        count = 0
-        for folder in self._days():
-            if date.fromisoformat(folder.name) < day:
-                count += len(list(folder.glob(f"[!.]*{_ENDING}")))
-                self._vault.destroy(_key_name(folder.name))
-                shutil.rmtree(folder)
+        count = self.count_before(day)
+        for folder in self._before(day):
+            self._vault.destroy(_key_name(folder.name))
+            shutil.rmtree(folder)
         return count
+
+    def _before(self, day: date) -> list[Path]:
+        return [folder for folder in self._days() if date.fromisoformat(folder.name) < day]
 
     def _days(self) -> list[Path]:
         pattern = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"

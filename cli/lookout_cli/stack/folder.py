@@ -66,9 +66,24 @@ class StateFolder:
         return self.root / "evidence"
 
     @property
+    def ledger(self) -> Path:
+        """Who was on which watchlist, sealed: no picture, no template."""
+        return self.root / "ledger"
+
+    @property
     def logs(self) -> Path:
         """One log a service."""
         return self.root / "logs"
+
+    @property
+    def anchors(self) -> Path:
+        """Where the chain of receipts ended, day by day: to be taken away by the auditor."""
+        return self.root / "anchors"
+
+    @property
+    def verification(self) -> Path:
+        """What the last verification found, for a collector of metrics."""
+        return self.root / "verify.prom"
 
     @property
     def _running(self) -> Path:
@@ -78,12 +93,14 @@ class StateFolder:
         """Make the folder, closed to others."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root.chmod(0o700)
-        for folder in (self.people, self.evidence, self.logs):
+        for folder in (self.people, self.evidence, self.ledger, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def announce(self, stack: RunningStack) -> None:
-        """Let other commands find the stack."""
-        self._running.write_text(json.dumps(asdict(stack)))
+        """Let other commands find the stack; they see all of the announcement, or none."""
+        temporary = self._running.with_suffix(".part")
+        temporary.write_text(json.dumps(asdict(stack)))
+        temporary.replace(self._running)
 
     def withdraw(self) -> None:
         """The stack is down."""
@@ -94,7 +111,8 @@ class StateFolder:
         try:
             stack = RunningStack(**json.loads(self._running.read_text()))
             os.kill(stack.pid, 0)
-        except (FileNotFoundError, ProcessLookupError):
+        except (OSError, ValueError, TypeError):
+            # No announcement, a damaged one, or one whose process is gone or somebody else's by now.
             raise StackError(
                 f"no local stack runs on {self.root}: start one with `lookout up`, or name the folder with --state"
             ) from None

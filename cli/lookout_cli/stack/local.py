@@ -96,7 +96,12 @@ class LocalStack:
         settings = self.settings(service, metrics_port)
         named = settings.model_dump(exclude={"kafka"}, exclude_none=True)
         environment = {f"LOOKOUT_{name.upper()}": str(value) for name, value in named.items()}
-        return {**environment, "LOOKOUT_KAFKA_BOOTSTRAP": self.bootstrap, **_ONE_THREAD}
+        environment["LOOKOUT_KAFKA_BOOTSTRAP"] = self.bootstrap
+        # Instances are named by their service here: one that is killed and started again need not wait.
+        environment["LOOKOUT_KAFKA_STATIC_MEMBERSHIP"] = "true"
+        if service == "keeper":
+            environment["LOOKOUT_KEEPER_ANCHOR_FOLDER"] = str(self.folder.anchors.resolve())
+        return {**environment, **_ONE_THREAD}
 
     def _create_topics(self) -> None:
         platform = self.platform()

@@ -187,3 +187,5 @@ def _threads(
             yield RunningServices(stack=stack, session=session, run=services)
         finally:
             services.stop()
+            # The log is closed now: what is still said goes where the command line's own words go.
+            configure_logging(service="cli", instance="cli", level="ERROR")

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from lookout.ids import entry_id as id_of
 from lookout.vision.pack import LoadedPack
 
+from lookout_cli.people.ledger import Member
 from lookout_cli.session import Session
 from lookout_cli.watchlist.enrol import Enroller, EnrolReport, Verdict
 from lookout_cli.watchlist.source import Defaults, Row, read_source
@@ -40,7 +42,12 @@ def enrol_rows(
     rows: Iterable[Row],
     progress: Callable[[Verdict], None],
 ) -> EnrolReport:
-    """Enrol rows into a deployment's watchlist."""
+    """Enrol rows into a deployment's watchlist, and note in the membership ledger who is on it.
+
+    Raises:
+        ControlError: the deployment is over.
+    """
+    session.control.require_not_over(deployment_id)
     platform, pack = session.platform, loaded.pack
     enroller = Enroller(
         deployment_id=deployment_id,
@@ -55,4 +62,21 @@ def enrol_rows(
         keep=lambda entry_id, person: session.people.put(deployment_id, entry_id, person),
         now=platform.clock,
     )
-    return enroller.enrol(rows, progress=progress)
+    report = enroller.enrol(rows, progress=progress)
+    session.ledger.enrolled(deployment_id, _members(report, deployment_id))
+    return report
+
+
+def _members(report: EnrolReport, deployment_id: str) -> list[Member]:
+    references = {
+        id_of(deployment_id, verdict.reference): verdict.reference for verdict in report.verdicts
+    }
+    return [
+        Member(
+            reference=references[entry.entry_id],
+            category=entry.category,
+            enrolled_at=entry.issued_at,
+        )
+        for entry in report.entries
+        if entry.category is not None
+    ]

@@ -5,9 +5,11 @@ from datetime import datetime
 
 from lookout.authority import why_not_in_force
 from lookout.codec import Codec
-from lookout.events import Deployment, Event, WatchlistEntry
-from lookout.sealing.signing import ROLE_CONTROL, TrustStore
+from lookout.events import Deployment, Event, PurgeCertificate, WatchlistEntry
+from lookout.sealing.signing import ROLE_CONTROL, ROLE_RECEIPTS, TrustStore
 from lookout.stream.ports import Message
+
+_SIGNED = (Deployment, WatchlistEntry, PurgeCertificate)
 
 
 class FollowedAuthority:
@@ -63,17 +65,18 @@ class FollowedAuthority:
 def signature_check(
     codec: Codec, trust: TrustStore, *, demonstration: bool
 ) -> Callable[[Message, Event], bool]:
-    """A check for followers: whether a control record is signed by somebody who may.
+    """A check for followers: whether a control record, or a purge certificate, is signed by somebody who may.
 
     A demonstration key counts in demonstration mode only, and only for deployments that say that they are one.
     """
 
     def is_signed(message: Message, event: Event) -> bool:
-        if message.value is None or not isinstance(event, Deployment | WatchlistEntry):
+        if message.value is None or not isinstance(event, _SIGNED):
             return False
+        role = ROLE_RECEIPTS if isinstance(event, PurgeCertificate) else ROLE_CONTROL
         body, signature = codec.signed_part(message.value)
         signer = trust.signer(signature.signer)
-        if signer is None or not trust.verify(signature, body, role=ROLE_CONTROL):
+        if signer is None or not trust.verify(signature, body, role=role):
             return False
         if not signer.demonstration:
             return True

@@ -15,6 +15,7 @@ import lookout
 from lookout.codec import Codec
 from lookout.events import Deployment, Erasure, Event
 from lookout.hosting.authority import FollowedAuthority, signature_check
+from lookout.hosting.footing import Footing, KeyringWatch, Limits
 from lookout.hosting.settings import PlatformSettings, secret_of
 from lookout.schema_ids import LockedSchemaIds, RegistrySchemaIds, SchemaIds
 from lookout.sealing.issuer import BlockIssuer
@@ -37,6 +38,8 @@ from lookout.vision.pack import LoadedPack, load_pack
 E = TypeVar("E", bound=Event)
 _REGISTRY_TIMEOUT_S = 5.0
 _TURN_S = 0.2
+_READING = "reading the control topics"
+_WATCH_TIMEOUT = timedelta(seconds=0.4)
 
 
 def utc_now() -> datetime:
@@ -55,6 +58,7 @@ class Platform:
     codec: Codec
     broker: Broker
     keyring: Keyring
+    keyring_watch: KeyringWatch
     vault: FileVault
     trust: TrustStore
     registry: CollectorRegistry
@@ -62,6 +66,7 @@ class Platform:
     kafka: KafkaSettings | None
     clock: Clock = utc_now
     trouble: str = ""
+    footing: Footing = field(default_factory=Footing)
     _closers: list[Callable[[], None]] = field(default_factory=list)
     _followers: list[Follower] = field(default_factory=list)
     _shared: Producer | None = None
@@ -100,6 +105,12 @@ class Platform:
         """Produce an event and wait for the acknowledgement."""
         producer = self.producer()
         producer.produce(self.codec.outgoing(event))
+        producer.flush()
+
+    def retract(self, event: Event) -> None:
+        """Take an event's key out of its compacted topic (a tombstone), and wait for the acknowledgement."""
+        producer = self.producer()
+        producer.produce(self.codec.tombstone(event))
         producer.flush()
 
     def announce(self, erasure: Erasure) -> None:
@@ -143,16 +154,23 @@ class Platform:
             verify=verify,
             metrics=self.metrics(),
         )
+        # Known before the first status is said: until all is read, the service does not run.
+        self.trouble = _READING
         follower.start()
         self._followers.append(follower)
         self._closers.append(follower.close)
         return follower
 
+    def wait_keyring(self, stop: threading.Event) -> None:
+        """Wait until there is a keyring that keeps nothing on disk: nothing starts without one."""
+        while self.keyring_watch.why_not() and not stop.wait(_TURN_S):
+            self.health.turned()
+
     def wait_followed(self, stop: threading.Event) -> None:
         """Wait until all that is followed has been read to its end: before that, everybody would look unauthorised."""
         for follower in self._followers:
             while not follower.wait_ready(_TURN_S) and not stop.is_set():
-                self.trouble = "reading the control topics"
+                self.trouble = _READING
                 self.health.turned()
         self.trouble = ""
 
@@ -195,6 +213,7 @@ class Platform:
             rhythm=Rhythm(batch_max=batch_max),
             on_turn=self.health.turned,
             on_trouble=self.troubled,
+            why_not=self.footing.why_not,
         )
 
     def closing(self, close: Callable[[], None]) -> None:
@@ -235,16 +254,33 @@ def make_platform(
         broker=broker or KafkaBroker(_kafka_settings(settings, instance)),
         kafka=kafka,
         keyring=RedisKeyring(
-            KeyringAddress(
-                url=settings.keyring_url,
-                username=settings.keyring_username,
-                password=secret_of(settings.keyring_password_file),
-            )
+            _keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
         ),
+        keyring_watch=_keyring_watch(settings),
         vault=FileVault(settings.vault_folder, read_secret_file(settings.vault_secret_file)),
         trust=TrustStore.load(settings.trust_file),
         registry=registry,
         health=Health(stalled_after_s=settings.stalled_after_s),
+    )
+
+
+def _keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringAddress:
+    return KeyringAddress(
+        url=settings.keyring_url,
+        username=settings.keyring_username,
+        password=secret_of(settings.keyring_password_file),
+        timeout=timeout,
+    )
+
+
+def _keyring_watch(settings: PlatformSettings) -> KeyringWatch:
+    # A client of its own: it must not stand in line behind the service's calls.
+    client = RedisKeyring(_keyring_address(settings, _WATCH_TIMEOUT))
+    return KeyringWatch(
+        ask_time=client.time,
+        check=client.check,
+        clock=utc_now,
+        limits=Limits(clocks_differ=timedelta(seconds=settings.clocks_differ_s)),
     )
 
 
@@ -253,6 +289,7 @@ def _kafka_settings(settings: PlatformSettings, instance: str) -> KafkaSettings:
     return KafkaSettings(
         bootstrap=kafka.bootstrap,
         client_id=instance,
+        group_instance_id=instance if kafka.static_membership else None,
         security_protocol=kafka.security_protocol,
         sasl_mechanism=kafka.sasl_mechanism or "SCRAM-SHA-512",
         sasl_username=kafka.username or "",

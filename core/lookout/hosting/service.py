@@ -10,6 +10,7 @@ from types import FrameType
 from typing import NoReturn, Protocol
 
 import structlog
+from prometheus_client import Gauge
 
 from lookout.events import ServiceState
 from lookout.hosting.platform import Platform, make_platform
@@ -82,18 +83,17 @@ def host(
 def serve(platform: Platform, build: Build, stop: threading.Event) -> None:
     """Build a service on its platform and run it with health and status until ``stop``; closes the platform."""
     settings = platform.settings
+    hosted = _Hosted(platform)
+    reporter = StatusReporter(
+        service=platform.service,
+        instance=platform.instance,
+        state=hosted.state,
+        emit=platform.emit,
+        clock=platform.clock,
+    )
+    platform.footing.rely_on(platform.keyring_watch.why_not)
+    platform.footing.rely_on(reporter.why_unheard)
     try:
-        # A keyring that could keep keys on a disk is no keyring: nothing starts on it.
-        platform.keyring.check()
-        service = build(platform)
-        state = _watched(platform, service)
-        reporter = StatusReporter(
-            service=platform.service,
-            instance=platform.instance,
-            state=state,
-            emit=platform.emit,
-            clock=platform.clock,
-        )
         with HealthServer(
             health=platform.health,
             registry=platform.registry,
@@ -101,26 +101,51 @@ def serve(platform: Platform, build: Build, stop: threading.Event) -> None:
             port=settings.metrics_port,
         ) as server:
             _log.info("started", metrics_port=server.port)
+            platform.keyring_watch.start()
             reporter.start()
             try:
-                platform.wait_followed(stop)
-                service.run(stop)
+                # A keyring that could keep keys on a disk is no keyring: nothing starts on it.
+                platform.wait_keyring(stop)
+                if not stop.is_set():
+                    hosted.run(build(platform), stop)
             finally:
                 reporter.stop()
+                platform.keyring_watch.stop()
     finally:
         _close(platform)
     _log.info("stopped")
 
 
-def _watched(platform: Platform, service: Service) -> Callable[[], State]:
-    def state() -> State:
-        found = (
-            (ServiceState.NOT_RUNNING, platform.trouble) if platform.trouble else service.state()
+class _Hosted:
+    """A service and what it stands on: running only while both are."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._service: Service | None = None
+        self._running = Gauge(
+            "lookout_service_running",
+            "1 while the service works, 0 while it is NOT RUNNING.",
+            registry=platform.registry,
         )
-        platform.health.set_ready(found[1] if found[0] is ServiceState.NOT_RUNNING else "")
+
+    def run(self, service: Service, stop: threading.Event) -> None:
+        self._service = service
+        self._platform.wait_followed(stop)
+        service.run(stop)
+
+    def state(self) -> State:
+        """For the status topic, readiness and metrics. Asked from the status thread."""
+        found = self._found()
+        not_running = found[0] is ServiceState.NOT_RUNNING
+        self._platform.health.set_ready(found[1] if not_running else "")
+        self._running.set(0 if not_running else 1)
         return found
 
-    return state
+    def _found(self) -> State:
+        why = self._platform.footing.why_not() or self._platform.trouble
+        if why:
+            return ServiceState.NOT_RUNNING, why
+        return self._service.state() if self._service else (ServiceState.NOT_RUNNING, "starting")
 
 
 def _close(platform: Platform) -> None:
@@ -131,10 +156,17 @@ def _close(platform: Platform) -> None:
         _log.warning("not closed cleanly", why=str(error), under_way=sys.exc_info()[0] is not None)
 
 
+class Feeding(Loop, Protocol):
+    """A runner, as far as the service around it asks."""
+
+    def why_idle(self) -> str:
+        """Why nothing comes in; empty when something may."""
+
+
 class RunnerService:
     """A service that is a processor behind a runner."""
 
-    def __init__(self, *, runner: Loop, state: Callable[[], State]) -> None:
+    def __init__(self, *, runner: Feeding, state: Callable[[], State]) -> None:
         """``state`` is asked from the status thread."""
         self._runner, self._state = runner, state
 
@@ -144,4 +176,5 @@ class RunnerService:
 
     def state(self) -> State:
         """See `Service.state`."""
-        return self._state()
+        idle = self._runner.why_idle()
+        return (ServiceState.NOT_RUNNING, idle) if idle else self._state()

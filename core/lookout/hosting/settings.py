@@ -29,6 +29,10 @@ class KafkaSection(BaseSettings):
     certificate_file: Path | None = Field(
         default=None, description="client certificate (PEM), for mTLS"
     )
+    static_membership: bool = Field(
+        default=False,
+        description="instance names are stable and unique: one that is started again goes on with its partitions at once",
+    )
     key_file: Path | None = Field(default=None, description="client key (PEM), for mTLS")
 
 
@@ -55,6 +59,17 @@ class PlatformSettings(BaseSettings):
     keyring_username: str | None = Field(default=None, description="user of the keyring")
     keyring_password_file: Path | None = Field(
         default=None, description="file with the keyring's password"
+    )
+    keyring_timeout_s: float = Field(
+        default=0.5,
+        gt=0,
+        le=5,
+        description="how long a call of the keyring may take: nothing waits longer for one that hangs",
+    )
+    clocks_differ_s: float = Field(
+        default=2.0,
+        gt=0,
+        description="a clock that differs more from the keyring's stops the service until it is set right",
     )
     vault_folder: Path = Field(
         default=Path("vault"), description="folder of wrapped long-lived keys"

@@ -103,6 +103,7 @@ class RedisKeyring:
         self._close = _Script(scripts.CLOSE)
         self._states = _Script(scripts.BLOCK_STATES)
         self._alive = _Script(scripts.ALIVE)
+        self._remaining = _Script(scripts.REMAINING)
         self._pending = _Script(scripts.PENDING)
         self._drop = _Script(scripts.DROP)
         self._bury = _Script(scripts.BURY)
@@ -111,6 +112,11 @@ class RedisKeyring:
     def disconnect(self) -> None:
         """Let the connections go. The next call opens new ones."""
         self._client.connection_pool.disconnect()
+
+    def time(self) -> datetime:
+        """The server's clock, UTC: the cheapest question there is."""
+        seconds, microseconds = cast("list[bytes] | tuple[int, int]", self._command("TIME"))
+        return _EPOCH + timedelta(seconds=int(seconds), microseconds=int(microseconds))
 
     def check(self) -> None:
         """Raise unless it answers, writes nothing to disk, drops nothing by itself, and has no replica."""
@@ -197,6 +203,17 @@ class RedisKeyring:
         """Whether each key exists."""
         return self._each(self._alive, key_ids)
 
+    def remaining(self, key_ids: Sequence[str]) -> Sequence[timedelta | None]:
+        """How long each key has to live; None where it is gone."""
+        left: list[timedelta | None] = []
+        for chunk in _chunks(key_ids):
+            answer = self._run(self._remaining, [scripts.KEY + key_id for key_id in chunk])
+            left += [
+                timedelta(milliseconds=one) if one >= 0 else None
+                for one in cast("list[int]", answer)
+            ]
+        return left
+
     def pending_receipts(self, limit: int) -> Sequence[PendingReceipt]:
         """The oldest receipts in the outbox, without taking them."""
         answer = self._run(self._pending, [scripts.OUTBOX, scripts.TAKEN], limit)
@@ -262,8 +279,8 @@ class RedisKeyring:
 # What a server says (of a command, or from within a script), and what to do about it.
 _ADVICE = {
     "OOM": "it is full; give it more memory, or see why keys are not destroyed",
-    "NOPERM": "its user lacks a permission; grant ~lk:* +eval +evalsha +mget +scan +config|get +info",
-    "no permissions": "its user lacks a permission; grant ~lk:* +eval +evalsha +mget +scan +config|get +info",
+    "NOPERM": "its user lacks a permission; grant ~lk:* +eval +evalsha +mget +scan +time +config|get +info",
+    "no permissions": "its user lacks a permission; grant ~lk:* +eval +evalsha +mget +scan +time +config|get +info",
     "NOAUTH": "it wants a password; set one",
     "Authentication required": "it wants a password; set one",
     "WRONGPASS": "user or password is wrong",

@@ -111,6 +111,9 @@ class Keyring(Protocol):
     def alive(self, key_ids: Sequence[str]) -> Sequence[bool]:
         """Whether each key exists."""
 
+    def remaining(self, key_ids: Sequence[str]) -> Sequence[timedelta | None]:
+        """How long each key has to live; None where it is gone."""
+
     def pending_receipts(self, limit: int) -> Sequence[PendingReceipt]:
         """The oldest receipts in the outbox, without taking them."""
 
@@ -151,7 +154,7 @@ class VaultError(Exception):
 
 
 class Vault(Protocol):
-    """Keys that must outlive a restart, by name: ``watchlist/<deployment>``, ``people/<deployment>``, ``evidence/<date>``, ``signing/<name>``.
+    """Keys that must outlive a restart, by name: ``watchlist/<deployment>``, ``people/<deployment>``, ``evidence/<date>``, ``signing/<name>``, ``ledger/<name>``.
 
     A key's id is its name. Any call may raise `VaultError`.
     """

@@ -89,6 +89,12 @@ for i, key in ipairs(KEYS) do alive[i] = redis.call('EXISTS', key) end
 return alive
 """
 
+REMAINING = """
+local left = {}
+for i, key in ipairs(KEYS) do left[i] = redis.call('PTTL', key) end
+return left
+"""
+
 # Before the first block is opened there are no receipts, and no ordinal to begin with.
 PENDING = """
 return {redis.call('GET', KEYS[2]) or '0', redis.call('LRANGE', KEYS[1], 0, ARGV[1] - 1)}

@@ -21,7 +21,7 @@ from lookout.sealing.ports import DataKey, KeyGoneError, VaultError
 _MAGIC = b"LKV1"
 _FILE_BYTES = len(_MAGIC) + NONCE_BYTES + KEY_BYTES + TAG_BYTES
 _SUFFIX = ".key"
-_KINDS = ("watchlist", "people", "evidence", "signing")
+_KINDS = ("watchlist", "people", "evidence", "signing", "ledger")
 _NAME = re.compile(rf"({'|'.join(_KINDS)})/[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}")
 _LEAST_SECRET_BYTES = 32
 

@@ -47,7 +47,9 @@ class KafkaSettings:
     """How to reach a cluster, and how patient to be. The password never shows in a repr.
 
     ``security_protocol`` is Kafka's: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Files are PEM. ``revoke_wait_s`` is
-    how long a partition that moves to another member waits for the batch in work to be committed.
+    how long a partition that moves to another member waits for the batch in work to be committed. With a
+    ``group_instance_id``, which no other process may have, one that is started again goes on with its partitions at once;
+    without, its predecessor, if killed, keeps them until ``session_timeout_s`` is over.
     """
 
     bootstrap: str
@@ -59,7 +61,8 @@ class KafkaSettings:
     ca_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
-    session_timeout_s: float = 10.0
+    group_instance_id: str | None = None
+    session_timeout_s: float = 6.0
     max_poll_interval_s: float = 300.0
     revoke_wait_s: float = 5.0
     request_timeout_s: float = 15.0
@@ -116,6 +119,11 @@ class KafkaBroker:
         config = self._fetching() | {
             "group.id": group,
             "auto.offset.reset": "earliest",
+            **(
+                {"group.instance.id": settings.group_instance_id}
+                if settings.group_instance_id
+                else {}
+            ),
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": int(settings.session_timeout_s * 1000),
             "heartbeat.interval.ms": 500,  # a member learns of a rebalance by its heartbeat
@@ -167,6 +175,7 @@ class KafkaBroker:
         missing = [spec for spec in specs if spec.name not in there]
         created = [spec.name for spec in missing if self._create(spec)]
         for name in created:
+            self._await_listed(name)
             self.watermarks(
                 name
             )  # answered once the partitions have leaders: it can be used from now on
@@ -234,6 +243,12 @@ class KafkaBroker:
                 return False  # somebody else was faster
             raise StreamError(f"topic {spec.name} could not be created: {error.args[0]}") from error
         return True
+
+    def _await_listed(self, name: str) -> None:
+        """A broker under load lists a topic some time after it has said that it is made."""
+        deadline = time.monotonic() + self._settings.request_timeout_s
+        while not self._list_topics().get(name) and time.monotonic() < deadline:
+            time.sleep(_LEADER_RETRY_S)
 
     def _list_topics(self) -> Mapping[str, Sequence[int]]:
         listed = self._result(

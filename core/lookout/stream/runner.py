@@ -85,18 +85,23 @@ class Runner(Generic[E]):
         dead_letters: DeadLetters,
         on_turn: Callable[[], None],
         on_trouble: Callable[[str | None], None],
+        why_not: Callable[[], str] = lambda: "",
         rhythm: Rhythm | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``on_trouble`` is told why the runner waits, and None when it goes on; ``producer`` is its alone."""
+        """``on_trouble`` is told why the runner waits, and None when it goes on; ``producer`` is its alone.
+
+        While ``why_not`` gives a reason, nothing is begun: asked every turn, it must answer from memory.
+        """
         self._name, self._broker, self._group, self._topics = name, broker, group, topics
         self._producer, self._codec, self._processor = producer, codec, processor
         self._keyring, self._instance = keyring, instance
         self._metrics, self._clock, self._monotonic = metrics, clock, monotonic
         self._dead_letters = dead_letters
-        self._on_turn, self._on_trouble = on_turn, on_trouble
+        self._on_turn, self._on_trouble, self._why_not = on_turn, on_trouble, why_not
         self._rhythm = rhythm or Rhythm()
         self._messages: dict[Position, Message] = {}
+        self._owned: set[Partition] = set()
         self._held: dict[Position, Message] = {}
         self._ticked_at = self._lag_at = self._committed_at = monotonic()
         self._to_commit = False
@@ -117,11 +122,17 @@ class Runner(Generic[E]):
     def assigned(self, partitions: Sequence[Partition]) -> None:
         """See `Rebalance`."""
         _log.info("partitions assigned", partitions=[_label(one) for one in partitions])
+        self._owned |= set(partitions)
+
+    def why_idle(self) -> str:
+        """Why nothing comes in, for the status: another instance has the partitions, or a dead one still has."""
+        return "" if self._owned else "waiting for partitions of its topic"
 
     def revoked(self, partitions: Sequence[Partition]) -> None:
         """See `Rebalance`. What is held of them is the successor's to decide."""
         _log.info("partitions revoked", partitions=[_label(one) for one in partitions])
         gone = set(partitions)
+        self._owned -= gone
         self._held = {at: held for at, held in self._held.items() if at.partition not in gone}
         for partition in partitions:
             self._metrics.lag.labels(partition.topic, str(partition.index)).set(0)
@@ -129,6 +140,9 @@ class Runner(Generic[E]):
 
     def _turn(self, consumer: Consumer) -> None:
         self._on_turn()
+        if self._why_not():
+            self._stop.wait(_POLL_S)
+            return
         messages = consumer.poll(self._rhythm.batch_max, _POLL_S)
         if messages:
             self._work(consumer, messages)

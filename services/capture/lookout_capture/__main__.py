@@ -30,7 +30,7 @@ def build(platform: Platform, settings: Settings) -> Service:
 
     def upstream(now: datetime) -> str | None:
         platform.health.turned()
-        return why_upstream_not_ready(board.latest().values(), now)
+        return platform.footing.why_not() or why_upstream_not_ready(board.words(), now)
 
     return Capture(
         cameras=settings.camera_specs(),

@@ -18,7 +18,9 @@ _CAMERA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _WEBCAM = re.compile(r"(?:webcam:|/dev/video)?(\d{1,2})")
 
-STATUS_MAX_AGE = timedelta(seconds=3)
+# Three words may be lost, no more: what comes after capture says how it is each 0.3 seconds.
+STATUS_MAX_AGE = timedelta(seconds=0.9)
+CLOCKS_DIFFER = timedelta(seconds=2)
 UPSTREAM_SERVICES = ("keeper", "matching")
 
 
@@ -272,7 +274,7 @@ def is_fresh(captured_at: datetime, now: datetime, limit: timedelta) -> bool:
 
 
 def why_upstream_not_ready(
-    statuses: Iterable[ServiceStatus],
+    words: Iterable[tuple[ServiceStatus, timedelta]],
     now: datetime,
     *,
     services: Sequence[str] = UPSTREAM_SERVICES,
@@ -280,20 +282,36 @@ def why_upstream_not_ready(
 ) -> str | None:
     """Why what is captured could not be matched or forgotten, or None when it can.
 
-    ``statuses`` holds the last word of every instance; one that is fresh and runs is enough for its service.
+    ``words`` holds the last word of every instance and how long ago it was heard here; one that is fresh and runs is
+    enough for its service. A word counts from its hearing, so that clocks that differ a little shut nothing; its own
+    date is for telling what the topic has kept from what is said now.
     """
-    known = list(statuses)
+    known = list(words)
     for service in services:
-        own = [status for status in known if status.service == service]
+        own = [(status, ago) for status, ago in known if status.service == service]
         if not own:
             return f"{service} has not reported: start it"
-        fresh = [status for status in own if is_fresh(status.reported_at, now, max_age)]
+        fresh = [
+            status
+            for status, ago in own
+            if ago <= max_age and is_fresh(status.reported_at, now, CLOCKS_DIFFER + max_age)
+        ]
         if not fresh:
-            last = max(status.reported_at for status in own)
-            return f"{service} last reported at {last.isoformat(timespec='seconds')}, more than {max_age.total_seconds():g} s ago"
+            return _why_stale(service, max((status for status, _ in own), key=_reported), now)
         if all(status.state is ServiceState.NOT_RUNNING for status in fresh):
             return f"{service} is not running: {fresh[0].reason}"
     return None
+
+
+def _reported(status: ServiceStatus) -> datetime:
+    return status.reported_at
+
+
+def _why_stale(service: str, last: ServiceStatus, now: datetime) -> str:
+    at = last.reported_at.isoformat(timespec="seconds")
+    if last.reported_at - now > CLOCKS_DIFFER:
+        return f"{service} last reported at {at}, which is in the future here: set the clocks of both machines (NTP)"
+    return f"{service} last reported at {at}, more than {STATUS_MAX_AGE.total_seconds():g} s ago"
 
 
 @dataclass(frozen=True, slots=True)

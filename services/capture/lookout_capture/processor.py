@@ -38,7 +38,7 @@ from lookout_capture.ports import EncodedImage, EncodeError, Encoder, OpenSource
 from lookout_capture.worker import CameraWorker, Log
 
 _TURN_S = 0.1
-_LOOP_SILENT_S = 3.0
+_LOOP_SILENT_S = 0.9
 _RETIRE_AGAIN_S = 1.0
 
 
@@ -264,16 +264,21 @@ class Capture:
         return keys
 
     def _still_permitted(self, one: _Chosen) -> bool:
-        """Getting keys can take long enough for a deployment to end. The key then expires unused, and is receipted so."""
+        """Getting keys can take long enough for everything to be otherwise. The key then expires, and is receipted so."""
+        now = self._clock()
         shut = why_not_capturing(
             camera_id=one.camera_id,
-            deployment=self._authority.for_camera(one.camera_id, self._clock()),
-            upstream=None,
-            now=self._clock(),
+            deployment=self._authority.for_camera(one.camera_id, now),
+            upstream=self._upstream_status(now),
+            now=now,
         )
         if shut is not None:
             self._drop(one.camera_id, shut.reason)
-        return shut is None
+        elif not is_fresh(one.raw.captured_at, now, self._stale_after):
+            self._drop(one.camera_id, DropReason.STALE)
+        else:
+            return True
+        return False
 
     def _seal(self, one: _Chosen, image: EncodedImage, key: DataKey) -> Frame:
         deployment_id = one.deployment.deployment_id

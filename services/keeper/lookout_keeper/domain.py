@@ -29,9 +29,14 @@ _REMEMBERED_LINKS = 10_000
 
 @dataclass(slots=True)
 class BlockAccount:
-    """One block: how many ids were announced (0 until that is read), and which have a receipt, as a bit mask."""
+    """One block: how many ids were announced (0 until that is read), and which have a receipt, as a bit mask.
+
+    ``purpose`` is what its keys seal ("frame", "face"), and ``issued_at`` when it was announced.
+    """
 
     deployment_id: str
+    purpose: str = ""
+    issued_at: datetime | None = None
     announced: int = 0
     receipted: int = 0
     reasons: Counter[ErasureReason] = field(default_factory=Counter)
@@ -61,6 +66,7 @@ class Ledger:
             self.blocks[record.block_id] = self._unfinished[record.block_id] = block
         if record.issued is not None and not block.announced and record.issued.count <= MOST_IDS:
             block.announced = record.issued.count
+            block.purpose, block.issued_at = record.issued.purpose, record.issued.issued_at
         for receipt in record.receipts.receipts if record.receipts else ():
             for part in self.fresh(record.block_id, receipt):
                 block.receipted |= _mask(part)

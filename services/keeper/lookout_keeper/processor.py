@@ -20,6 +20,7 @@ from lookout_keeper.domain import (
     BlockReceipts,
     BodyOf,
     Chain,
+    ChainHead,
     Ledger,
     Sign,
     Trusted,
@@ -79,6 +80,16 @@ class Keeper:
         self._chain = Chain(body_of=body_of, trusted=trusted)
         self._broken = ""
         self._unknown_since: dict[str, datetime] = {}
+
+    @property
+    def ledger(self) -> Ledger:
+        """The account as read from the topic."""
+        return self._ledger
+
+    @property
+    def head(self) -> ChainHead:
+        """Where the chain ends, as read from the topic."""
+        return self._chain.head
 
     def follow(self, timeout_s: float = 0.0) -> None:
         """Take in what is new on the topic. A waiting keeper does only this, and is up to date when its time comes."""

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import structlog
 from lookout.events import ServiceState
 from lookout.sealing.ports import KeyringUnavailableError
-from lookout.stream.ports import RetryableError
+from lookout.stream.ports import DeliveryError, RetryableError
+from lookout.telemetry.status import State
 
 from lookout_keeper.metrics import Metrics
 from lookout_keeper.ports import WriterLock
 from lookout_keeper.processor import ChainBrokenError, Keeper
 
 _WAIT_S = 0.2
+_BUSY_S = 0.9
 
 _log = structlog.get_logger()
 
@@ -38,14 +40,22 @@ class KeeperService:
         metrics: Metrics,
         rhythm: Rhythm,
         turned: Callable[[], None],
+        after_turn: Callable[[], None] = lambda: None,
+        at_end: Callable[[], None] = lambda: None,
+        also: Callable[[], State] = lambda: (ServiceState.LIVE, ""),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``turned`` is called once per round: the loop is alive."""
+        """``turned`` is called once per round: the loop is alive. ``after_turn`` is further work of the one that writes.
+
+        ``at_end`` is called once, after its last receipts; ``also`` says how that further work is.
+        """
         self._keeper = keeper
         self._lock = lock
         self._metrics = metrics
         self._rhythm = rhythm
         self._turned = turned
+        self._after_turn, self._at_end, self._also = after_turn, at_end, also
+        self._busy_since: float | None = None
         self._monotonic = monotonic
         self._writing = self._failed = False
         self._next_turn = self._next_sweep = monotonic()
@@ -53,7 +63,15 @@ class KeeperService:
 
     def state(self) -> tuple[ServiceState, str]:
         """How it is, and why. Only the keeper that writes is live: one that waits keeps no account."""
-        return self._state
+        busy_since, state = self._busy_since, self._state
+        if state[0] is not ServiceState.LIVE:
+            return state
+        if busy_since is not None and self._monotonic() - busy_since > _BUSY_S:
+            return (
+                ServiceState.NOT_RUNNING,
+                "receipts wait for the broker or the keyring: see that both answer",
+            )
+        return self._also()
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; then write what is in the outbox, and let go. `StreamError` ends it."""
@@ -64,6 +82,7 @@ class KeeperService:
                 stop.wait(self._pause())
             if self._writing:
                 self._guarded(self._keeper.drain)
+                self._at_end()
         finally:
             self._state = (ServiceState.NOT_RUNNING, "stopped")
             self._metrics.active.set(0)
@@ -101,18 +120,35 @@ class KeeperService:
         now = self._monotonic()
         if now >= self._next_sweep:
             self._keeper.check_keyring()
-            self._keeper.sweep()
+            self._take(self._keeper.sweep)
             self._next_sweep = now + self._rhythm.sweep_s
             self._next_turn = now + self._rhythm.turn_s
         elif now >= self._next_turn:
-            self._keeper.drain()
+            self._take(self._keeper.drain)
             self._next_turn = now + self._rhythm.turn_s
+        else:
+            return
+        self._after_turn()
+
+    def _take(self, work: Callable[[], object]) -> None:
+        """Take receipts to the topic, so that `state` can tell when that takes too long."""
+        self._busy_since = self._monotonic()
+        try:
+            work()
+        finally:
+            self._busy_since = None
 
     def _guarded(self, work: Callable[[], None]) -> bool:
         """Do it; where a part does not answer or the chain does not hold, say so and try again next round."""
         try:
             work()
-        except (KeyringUnavailableError, RetryableError, ChainBrokenError) as error:
+        # A record that was not acknowledged may be there all the same: the next round begins with reading.
+        except (
+            KeyringUnavailableError,
+            RetryableError,
+            DeliveryError,
+            ChainBrokenError,
+        ) as error:
             if self._state != (ServiceState.NOT_RUNNING, str(error)):
                 _log.warning("not keeping account", reason=str(error))
             self._state = (ServiceState.NOT_RUNNING, str(error))

@@ -1,6 +1,8 @@
 """What the keeper alone can be told. Environment: ``LOOKOUT_KEEPER_…``."""
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,4 +36,36 @@ class Settings(BaseSettings):
         default=600.0,
         gt=0,
         description="how long a block may give no key before it is closed; its service announces another",
+    )
+    close_grace_s: float = Field(
+        default=2.0,
+        ge=0,
+        description="how long after its end a deployment's purge waits for what is under way",
+    )
+    close_patience_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="how long a purge waits for matching and for receipts before its certificate says what is missing",
+    )
+    close_again_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="how often a purge that waits for evidence or for other deployments' records is tried again",
+    )
+    anchor_folder: Path | None = Field(
+        default=None,
+        description="folder for anchors of the chain's head, a file a day; take them away, out of the broker's reach",
+    )
+    anchor_every_s: float = Field(
+        default=60.0, gt=0, description="how often the chain's head is anchored"
+    )
+    anchor_links: int = Field(
+        default=1000, ge=1, description="after how many links it is anchored at the latest"
+    )
+    anchor_webhook_url: SecretStr | None = Field(
+        default=None,
+        description="URL that anchors are posted to as well; secret, because URLs hold tokens",
+    )
+    anchor_webhook_secret_file: Path | None = Field(
+        default=None, description="file with the bearer token for it"
     )

@@ -3,10 +3,17 @@
 import threading
 from datetime import datetime
 
-from lookout.events import DeploymentState, Embedding, Match, WatchlistEntry
+from lookout.events import (
+    DeploymentState,
+    Embedding,
+    Match,
+    ServiceState,
+    WatchlistEntry,
+    WatchlistState,
+)
 from lookout.hosting.authority import FollowedAuthority
 from lookout.hosting.platform import Platform
-from lookout.hosting.service import Loop, Service, run_process
+from lookout.hosting.service import Feeding, Service, run_process
 from lookout.hosting.settings import PlatformSettings
 from lookout.stream.ports import Clock
 from lookout.telemetry.status import State
@@ -45,7 +52,7 @@ class MatchingService:
     """The runner's loop, and beside it the upkeep of the gallery."""
 
     def __init__(
-        self, *, runner: Loop, writer: WatchlistWriter, readiness: Readiness, clock: Clock
+        self, *, runner: Feeding, writer: WatchlistWriter, readiness: Readiness, clock: Clock
     ) -> None:
         self._runner, self._writer, self._readiness, self._clock = runner, writer, readiness, clock
         self._failure: BaseException | None = None
@@ -64,8 +71,9 @@ class MatchingService:
             raise self._failure
 
     def state(self) -> State:
-        """See `Service.state`."""
-        return self._readiness.state()
+        """See `Service.state`. Whoever has no partitions compares nobody, however ready the gallery is."""
+        idle = self._runner.why_idle()
+        return (ServiceState.NOT_RUNNING, idle) if idle else self._readiness.state()
 
     def _keep(self, stop: threading.Event, over: threading.Event) -> None:
         try:
@@ -90,12 +98,14 @@ def build(platform: Platform, settings: Settings) -> Service:
         pack_sha256=pack.sha256,
         dim=pack.embedder.dim,
         emit=platform.emit,
+        retract=platform.retract,
         metrics=metrics,
         clock=platform.clock,
     )
     decided = DecidedMatches()
     readiness = Readiness(authority=authority, watchlists=writer, pack=pack, clock=platform.clock)
     platform.follow(WatchlistEntry, writer.apply, signed=True)
+    platform.follow(WatchlistState, writer.heard)
     matches = platform.follow(Match, decided.note)
     processor = MatchingProcessor(
         gallery=gallery,

@@ -1,7 +1,6 @@
 """Keeps the gallery as the watchlist's signed records say, and says what is in force.
 
-Two threads call it: the follower's (`apply`) and a timer's (`settle`). The runner's thread only reads rolls, which never
-waits for either.
+Followers' threads call `apply` and `heard`, a timer's `settle`. The runner's thread only reads rolls, and waits for none.
 """
 
 import threading
@@ -58,6 +57,7 @@ class _Book:
     held: int = 0
     left_out: dict[str, LeftOut] = field(default_factory=dict)
     loaded: bool = False
+    over: bool = False
     dirty: bool = True
     content_hash: str = ""
     hashed_at: datetime | None = None
@@ -86,16 +86,23 @@ class WatchlistWriter:
         pack_sha256: str,
         dim: int,
         emit: Callable[[WatchlistState], None],
+        retract: Callable[[WatchlistState], None],
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        """``dim`` is that of the pack's templates. ``emit`` publishes a state; a `StreamError` is tried again."""
+        """``dim`` is that of the pack's templates. ``emit`` publishes a state; a `StreamError` is tried again.
+
+        ``retract`` takes a deployment's state off its topic: matching's word that it has nothing of it any more.
+        """
         self._gallery, self._vault, self._prospects = gallery, vault, prospects
         self._pack_sha256, self._dim = pack_sha256, dim
-        self._emit, self._metrics, self._clock = emit, metrics, clock
+        self._emit, self._retract = emit, retract
+        self._metrics, self._clock = metrics, clock
         self._lock = threading.Lock()
         self._books: dict[str, _Book] = {}
         self._rolls: dict[str, Roll] = {}
+        # States that lie on their topic, this process's and those of earlier ones.
+        self._told: dict[str, WatchlistState] = {}
 
     def roll(self, deployment_id: str) -> Roll | None:
         """See `Watchlists.roll`."""
@@ -117,6 +124,11 @@ class WatchlistWriter:
                 self._work(book)
             self._publish(book)
 
+    def heard(self, state: WatchlistState) -> None:
+        """Note a state that lies on its topic, so that it is taken off when its deployment is over."""
+        with self._lock:
+            self._told[state.deployment_id] = state
+
     def settle(self, now: datetime) -> None:
         """Finish what is open: load expected deployments, drop those that are over, tell what is in force.
 
@@ -125,10 +137,11 @@ class WatchlistWriter:
         with self._lock:
             for book in self._books.values():
                 self._attend(book, now)
-            self._drop_strays(now)
+            cleared = self._drop_strays(now)
             self._metrics.templates.set(sum(roll.templates for roll in self._rolls.values()))
             due = [book for book in self._books.values() if _state_is_due(book, now)]
             states = [self._state(book) for book in due]
+            gone = [state for state in self._told.values() if cleared and self._is_gone(state, now)]
         # Out of the lock: a withdrawal must not wait for a broker.
         for book, state in zip(due, states, strict=True):
             if state == book.emitted:
@@ -139,12 +152,33 @@ class WatchlistWriter:
                 _log.warning("watchlist state not sent", why=str(error))
                 continue
             book.emitted, book.emitted_at = state, now
+            self.heard(state)
+        for state in gone:
+            self._take_off(state)
+
+    def _is_gone(self, state: WatchlistState, now: datetime) -> bool:
+        book = self._books.get(state.deployment_id)
+        loaded = book is not None and book.loaded
+        return not loaded and self._prospects.prospect(state.deployment_id, now) is Prospect.OVER
+
+    def _take_off(self, state: WatchlistState) -> None:
+        try:
+            self._retract(state)
+        except StreamError as error:
+            _log.warning("watchlist state not taken off", why=str(error))
+            return
+        with self._lock:
+            self._told.pop(state.deployment_id, None)
+            book = self._books.get(state.deployment_id)
+            if book is not None:
+                book.emitted = book.emitted_at = None
 
     def _attend(self, book: _Book, now: datetime) -> None:
         prospect = self._prospects.prospect(book.deployment_id, now)
+        book.over = prospect is Prospect.OVER
         if prospect is Prospect.EXPECTED and not book.loaded:
             self._load(book)
-        elif prospect is Prospect.OVER and book.loaded:
+        elif book.over and book.loaded:
             self._unload(book, now)
         self._work(book)
         if book.dirty and (book.hashed_at is None or now - book.hashed_at >= _AGAIN):
@@ -178,8 +212,8 @@ class WatchlistWriter:
         book.left_out.clear()
         _log.info("gallery dropped", deployment_id=book.deployment_id)
 
-    def _drop_strays(self, now: datetime) -> None:
-        """Collections that an earlier process left behind on a server."""
+    def _drop_strays(self, now: datetime) -> bool:
+        """Drop collections that an earlier process left behind on a server; whether none is left."""
         try:
             for deployment_id in self._gallery.deployments():
                 book = self._books.get(deployment_id)
@@ -190,6 +224,8 @@ class WatchlistWriter:
                     _log.info("gallery dropped", deployment_id=deployment_id)
         except GalleryUnavailableError as error:
             _log.warning("gallery not available", why=str(error))
+            return False
+        return True
 
     def _work(self, book: _Book) -> None:
         """Bring the gallery up to date with the queue; what it cannot take now stays queued."""
@@ -351,7 +387,7 @@ def _enter(book: _Book, record: WatchlistEntry) -> None:
 
 
 def _state_is_due(book: _Book, now: datetime) -> bool:
-    if book.dirty and book.hashed_at is None:
+    if book.over or (book.dirty and book.hashed_at is None):
         return False
     ever_of_use = book.loaded or book.emitted is not None
     return ever_of_use and (book.emitted_at is None or now - book.emitted_at >= _AGAIN)

@@ -182,11 +182,18 @@ def test_an_image_is_fresh_up_to_the_limit_whichever_clock_is_wrong(
     assert is_fresh(NOW - timedelta(seconds=age_s), NOW, timedelta(seconds=2)) is fresh
 
 
-def _status(
-    service: str, *, age_s: float = 0.5, state: ServiceState = ServiceState.LIVE
-) -> ServiceStatus:
+Word = tuple[ServiceStatus, timedelta]
+
+
+def _word(
+    service: str,
+    *,
+    heard_s: float = 0.5,
+    age_s: float = 0.5,
+    state: ServiceState = ServiceState.LIVE,
+) -> Word:
     at = NOW - timedelta(seconds=age_s)
-    return ServiceStatus(
+    status = ServiceStatus(
         deployment_id="",
         service=service,
         instance=f"{service}-{age_s}",
@@ -195,39 +202,51 @@ def _status(
         since=at,
         reported_at=at,
     )
+    return status, timedelta(seconds=heard_s)
 
 
 @pytest.mark.parametrize(
-    ("statuses", "reason"),
+    ("words", "reason"),
     [
         ([], "keeper has not reported"),
-        ([_status("keeper")], "matching has not reported"),
-        ([_status("matching")], "keeper has not reported"),
-        ([_status("keeper"), _status("matching", age_s=3.1)], "matching last reported at 2026"),
-        ([_status("keeper"), _status("matching", age_s=-3.1)], "matching last reported at 2026"),
+        ([_word("keeper")], "matching has not reported"),
+        ([_word("matching")], "keeper has not reported"),
+        ([_word("keeper"), _word("matching", heard_s=0.91)], "matching last reported at 2026"),
+        # The topic keeps old words: one that was just read is not one that was just said.
         (
-            [_status("keeper", state=ServiceState.NOT_RUNNING), _status("matching")],
+            [_word("keeper"), _word("matching", heard_s=0, age_s=3)],
+            "matching last reported at 2026",
+        ),
+        ([_word("keeper"), _word("matching", age_s=-3)], "in the future here: set the clocks"),
+        (
+            [_word("keeper", state=ServiceState.NOT_RUNNING), _word("matching")],
             "keeper is not running: the keyring is gone",
         ),
     ],
 )
 def test_capture_stays_shut_without_a_fresh_and_running_keeper_and_matching(
-    statuses: list[ServiceStatus], reason: str
+    words: list[Word], reason: str
 ) -> None:
-    told = why_upstream_not_ready(statuses, NOW)
+    told = why_upstream_not_ready(words, NOW)
     assert told is not None
     assert reason in told
 
 
 @pytest.mark.parametrize("state", [ServiceState.LIVE, ServiceState.DEGRADED])
 def test_one_good_instance_is_enough_for_its_service(state: ServiceState) -> None:
-    statuses = [
-        _status("keeper", age_s=60),
-        _status("keeper", age_s=3.0, state=state),
-        _status("matching", state=ServiceState.NOT_RUNNING, age_s=1.0),
-        _status("matching"),
+    words = [
+        _word("keeper", heard_s=60, age_s=60),
+        _word("keeper", heard_s=0.9, age_s=1.0, state=state),
+        _word("matching", state=ServiceState.NOT_RUNNING),
+        _word("matching"),
     ]
-    assert why_upstream_not_ready(statuses, NOW) is None
+    assert why_upstream_not_ready(words, NOW) is None
+
+
+@pytest.mark.parametrize("differs_s", [-1.9, 1.9])
+def test_clocks_that_differ_a_little_shut_nothing(differs_s: float) -> None:
+    words = [_word(service, age_s=differs_s) for service in ("keeper", "matching")]
+    assert why_upstream_not_ready(words, NOW) is None
 
 
 def test_no_deployment_means_no_authority() -> None:

@@ -283,9 +283,38 @@ class TestLifeOfACollection:
         assert list(world.gallery.deployments()) == []
         assert roll(world).content_hash is None
         assert not roll(world).listed
-        last = world.states[-1]
-        assert (last.entries, last.content_hash) == (0, content_hash([]))
+        assert world.retracted == world.states[-1:]
         assert world.count("gallery_templates") == 0
+
+    def test_the_state_of_a_deployment_that_is_over_is_taken_off_once_its_gallery_is_dropped(
+        self,
+    ) -> None:
+        world = World()
+        world.gallery.available = False
+        world.change(state=DeploymentState.ENDED)
+        world.writer.settle(world.now)
+        assert world.retracted == []
+
+        world.gallery.available = True
+        world.writer.settle(world.now)
+        world.writer.settle(world.now)
+
+        assert list(world.gallery.deployments()) == []
+        assert [state.deployment_id for state in world.retracted] == [DEPLOYMENT]
+
+    def test_the_state_that_an_earlier_process_left_is_taken_off_once_its_deployment_is_over(
+        self,
+    ) -> None:
+        world = World()
+        writer = world.new_writer()
+        writer.heard(world.states[-1])
+        writer.settle(world.now)
+        assert world.retracted == []
+
+        world.change(state=DeploymentState.ENDED)
+        writer.settle(world.now)
+
+        assert world.retracted == world.states[-1:]
 
     def test_a_gallery_is_dropped_when_the_window_closes_and_rebuilt_when_it_is_extended(
         self,

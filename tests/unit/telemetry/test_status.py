@@ -1,4 +1,4 @@
-"""Statuses are said once a second, survive a stream in trouble, and silence counts as not running."""
+"""Statuses are said several times a second, survive a stream in trouble, and silence counts as not running."""
 
 import threading
 from datetime import UTC, datetime

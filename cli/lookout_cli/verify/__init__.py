@@ -1,0 +1,1 @@
+"""What ``lookout verify`` gathers, sabotages and prints. The verification itself is `lookout_verifier`."""
