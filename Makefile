@@ -37,7 +37,7 @@ test: setup ## All tests; those that need what is not here are skipped, and say 
 lint: setup ## Style, types and the rings of the architecture
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/lint-imports --no-timing >/dev/null || $(BIN)/lint-imports
+	@$(BIN)/lint-imports >/dev/null || $(BIN)/lint-imports
 	@$(BIN)/mypy
 
 format: setup ## Put the code into the house's format

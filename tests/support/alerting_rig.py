@@ -92,7 +92,11 @@ class AlertingTopics:
         far = now + timedelta(seconds=120 * self._sentinels)
         last = a_match(_SENTINEL + self._sentinels, entry=self._last, seen=far)
         self.send(last)
-        until(lambda: any(_is_of(alert, last) for alert in self.alerts()), "the last match's alert")
+        until(
+            lambda: any(_is_of(alert, last) for alert in self.alerts()),
+            "the last match's alert",
+            timeout_s=60,
+        )
         return [alert for alert in self.alerts() if alert.entry_id != self._last]
 
     def alerts(self) -> Sequence[Alert]:

@@ -12,7 +12,7 @@ from lookout.vision.alignment import align_chip
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.pack import LoadedPack, load_pack, read_pack
 from lookout.vision.quality import measure_shot
-from lookout_cli.demo.run import Demonstration, enrol_and_open
+from lookout_cli.demo.run import Demonstration, enrol_and_open, rows_of
 from lookout_cli.models.pull import pull
 from lookout_cli.session import Session
 from lookout_cli.watchlist.gate import EnrolmentLimits, refusal
@@ -65,7 +65,7 @@ class Scene:
     def enrol_and_open(self, session: Session) -> str:
         """Enrol the wanted person and put a deployment into force; its id."""
         demonstration = Demonstration(
-            watchlist=self.watchlist,
+            rows=rows_of(self.watchlist),
             cameras=(CAMERA,),
             loaded=load_pack("mobile", self.models),
             target_fpir=0.001,

@@ -1,9 +1,8 @@
 """``lookout demo``: the main job on one machine, in two minutes."""
 
 import contextlib
-import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +21,8 @@ from lookout_cli.demo.run import (
     Demonstration,
     Result,
     clear_last,
+    row_of,
+    rows_of,
     run_to_the_end,
     summary,
     write_summary,
@@ -32,6 +33,7 @@ from lookout_cli.progress import progress_bars
 from lookout_cli.stack.folder import StackError, StateFolder
 from lookout_cli.stack.local import LocalStack
 from lookout_cli.stack.running import CaptureOptions, RunningServices, running
+from lookout_cli.watchlist.source import Row
 
 CAMERA = "high-street-1"
 _FOOTAGE = "footage-v1.mp4"
@@ -112,12 +114,9 @@ def prepare_footage() -> Footage:
     return Footage(path, photographs.enrolled)
 
 
-def watchlist_of(footage: Footage, folder: Path) -> Path:
-    """A watchlist of the one enrolled person, under ``folder``."""
-    watchlist = folder / "watchlist"
-    watchlist.mkdir()
-    shutil.copyfile(footage.enrolled_picture, watchlist / f"{ENROLLED_REFERENCE}.jpg")
-    return watchlist
+def watchlist_of(footage: Footage) -> Sequence[Row]:
+    """The watchlist of the street scene: the one enrolled person."""
+    return [row_of(ENROLLED_REFERENCE, footage.enrolled_picture)]
 
 
 def kafka_or_why_not(folder: StateFolder) -> str | None:
@@ -143,21 +142,20 @@ def _run(
     alerts: Path,
     target_fpir: float,
 ) -> Result:
-    with tempfile.TemporaryDirectory(prefix="lookout-demo-") as scratch:
-        if source is None and footage is not None:
-            source = str(footage.path)
-        if watchlist is None and footage is not None:
-            watchlist = watchlist_of(footage, Path(scratch))
-        capture = CaptureOptions(cameras=f"{CAMERA}={source}")
-        demonstration = Demonstration(
-            watchlist=watchlist or Path(),
-            cameras=(CAMERA,),
-            loaded=loaded,
-            target_fpir=target_fpir,
-            alerts_folder=alerts,
-        )
-        with stack, running(stack, capture, restart=False) as services:
-            return _interruptible(services, demonstration)
+    rows: Sequence[Row] = rows_of(watchlist) if watchlist is not None else ()
+    if footage is not None:
+        source = source or str(footage.path)
+        rows = rows or watchlist_of(footage)
+    demonstration = Demonstration(
+        rows=rows,
+        cameras=(CAMERA,),
+        loaded=loaded,
+        target_fpir=target_fpir,
+        alerts_folder=alerts,
+    )
+    capture = CaptureOptions(cameras=f"{CAMERA}={source}")
+    with stack, running(stack, capture, restart=False) as services:
+        return _interruptible(services, demonstration)
 
 
 def _interruptible(services: RunningServices, demonstration: Demonstration) -> Result:

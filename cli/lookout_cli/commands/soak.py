@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from lookout.events import Erasure, ErasureReason
 from lookout.vision.pack import load_pack
+from lookout_verifier.verification import Options
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lookout_cli.accounts import Tally, tally
@@ -25,6 +26,7 @@ from lookout_cli.soak.load import Load, SyntheticPassers
 from lookout_cli.stack.folder import StackError, StateFolder
 from lookout_cli.stack.local import LocalStack
 from lookout_cli.stack.running import CaptureOptions, RunningServices, running
+from lookout_cli.verify.erasure import verify_local
 
 _READY_WITHIN_S = 60.0
 _SETTLE_WITHIN_S = 120.0
@@ -60,7 +62,7 @@ def soak(
         options = CaptureOptions(cameras=f"{CAMERA}={footage.path}", loop=True)
         more = {"alerting": {"LOOKOUT_ALERTING_GAP_S": _GAP_S}}
         demonstration = Demonstration(
-            watchlist=watchlist_of(footage, Path(scratch)),
+            rows=watchlist_of(footage),
             cameras=(CAMERA,),
             loaded=load_pack(report.pack.name, models),
             target_fpir=0.001,
@@ -71,8 +73,9 @@ def soak(
         )
         with stack, running(stack, options, restart=True, more=more) as services:
             found = _soak(services, demonstration, load, kills)
+            report_of = verify_local(state, Options(), None, as_json=as_json)
     out.print_json(json.dumps(found)) if as_json else out.print(found)
-    if found["unaccounted"]:
+    if found["unaccounted"] or report_of.exit_code:
         raise typer.Exit(1)
 
 

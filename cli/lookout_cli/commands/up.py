@@ -1,7 +1,7 @@
 """``lookout up``: the local stack in the foreground, with a live status table."""
 
-import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,12 +17,13 @@ from lookout_cli.commands.demo import (
 )
 from lookout_cli.commands.models import FolderOption, MirrorOption, get_pack, print_report
 from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_plainly
-from lookout_cli.demo.run import Demonstration, enrol_and_open
+from lookout_cli.demo.run import Demonstration, enrol_and_open, rows_of
 from lookout_cli.models.store import default_models_folder
 from lookout_cli.stack.folder import StackError, StateFolder
 from lookout_cli.stack.local import LocalStack
 from lookout_cli.stack.running import CaptureOptions, RunningServices, running
 from lookout_cli.stack.view import status_table
+from lookout_cli.watchlist.source import Row
 
 _REFRESH_S = 0.5
 _TARGET_FPIR = 0.001
@@ -72,7 +73,7 @@ def up(
     Nothing is captured until a deployment is in force: enrol a watchlist and open one from another terminal
     (`lookout watchlist enrol`, `lookout deployment open`), or let --watchlist or --demo do it.
     """
-    with told_plainly(), tempfile.TemporaryDirectory(prefix="lookout-up-") as scratch:
+    with told_plainly():
         folder = StateFolder(state)
         if folder.is_running():
             raise StackError(
@@ -84,10 +85,11 @@ def up(
         report = get_pack(None, models, mirror)
         print_report(report)
         cameras = list(camera or [])
+        rows: Sequence[Row] = rows_of(watchlist) if watchlist is not None else ()
         if demonstration:
             footage = prepare_footage()
             cameras, loop, gap = [f"{CAMERA}={footage.path}"], True, gap or _DEMO_GAP_S
-            watchlist = watchlist_of(footage, Path(scratch))
+            rows = watchlist_of(footage)
         stack = LocalStack(
             folder=folder,
             with_kafka=True,
@@ -99,17 +101,17 @@ def up(
         options = CaptureOptions(cameras="\n".join(cameras), loop=loop)
         more = {} if gap is None else {"alerting": {"LOOKOUT_ALERTING_GAP_S": str(gap)}}
         with stack, running(stack, options, restart=True, more=more) as services:
-            if watchlist is not None:
-                _open(services, watchlist, cameras, models)
+            if rows:
+                _open(services, rows, cameras, models)
             _show(services, plain=plain)
 
 
-def _open(services: RunningServices, watchlist: Path, cameras: list[str], models: Path) -> None:
+def _open(services: RunningServices, rows: Sequence[Row], cameras: list[str], models: Path) -> None:
     loaded = load_pack(services.stack.pack, models)
     name = enrol_and_open(
         services.session,
         Demonstration(
-            watchlist=watchlist,
+            rows=rows,
             cameras=tuple(one.split("=", 1)[0] for one in cameras),
             loaded=loaded,
             target_fpir=_TARGET_FPIR,

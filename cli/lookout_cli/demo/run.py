@@ -20,14 +20,17 @@ from lookout_cli.people.taking import EvidenceTaker
 from lookout_cli.session import Session
 from lookout_cli.stack.running import RunningServices
 from lookout_cli.watchlist.enrol import EnrolReport, Verdict
-from lookout_cli.watchlist.enrolment import enrol_source
-from lookout_cli.watchlist.source import Defaults
+from lookout_cli.watchlist.enrolment import enrol_rows
+from lookout_cli.watchlist.source import Defaults, Row, read_source
 
 _READY_WITHIN_S = 60.0
 _SETTLE_WITHIN_S = 20.0
 _CERTIFIED_WITHIN_S = 10.0
 _DURATION = timedelta(hours=1)
 _SUMMARY = "summary.json"
+_DEFAULTS = Defaults(
+    category=Category.MISSING_AT_RISK, response=Response.AMBER, reason="demonstration"
+)
 
 Say = Callable[[str], None]
 
@@ -36,11 +39,30 @@ Say = Callable[[str], None]
 class Demonstration:
     """What is shown: whose faces, on which cameras, and how strict."""
 
-    watchlist: Path
+    rows: Sequence[Row]
     cameras: tuple[str, ...]
     loaded: LoadedPack
     target_fpir: float
     alerts_folder: Path
+
+
+def rows_of(watchlist: Path) -> Sequence[Row]:
+    """The pictures of a folder or table. Raises `SourceError` where it is none."""
+    return tuple(read_source(watchlist, defaults=_DEFAULTS))
+
+
+def row_of(reference: str, picture: Path) -> Row:
+    """One picture of one person, where it lies: a copy would be one more place to forget."""
+    return Row(
+        place=picture.name,
+        reference=reference,
+        image=picture,
+        category=_DEFAULTS.category,
+        response=_DEFAULTS.response,
+        name="",
+        reason=_DEFAULTS.reason,
+        problem="",
+    )
 
 
 @dataclass(slots=True)
@@ -61,20 +83,15 @@ def enrol_and_open(session: Session, demonstration: Demonstration, say: Say) -> 
         reasons = f" ({'; '.join(verdict.reasons)})" if verdict.reasons else ""
         say(f"enrol {verdict.reference}: {verdict.outcome}{reasons}")
 
-    report: EnrolReport = enrol_source(
+    report: EnrolReport = enrol_rows(
         session,
         demonstration.loaded,
         deployment_id=deployment_id,
-        source=demonstration.watchlist,
-        defaults=Defaults(
-            category=Category.MISSING_AT_RISK, response=Response.AMBER, reason="demonstration"
-        ),
+        rows=demonstration.rows,
         progress=tell,
     )
     if not report.entries:
-        raise ControlError(
-            f"nobody could be enrolled from {demonstration.watchlist}: the reasons are above"
-        )
+        raise ControlError("nobody could be enrolled: the reasons are above")
     pack = demonstration.loaded.pack
     opened = session.control.open(
         DeploymentPlan(
