@@ -2,10 +2,8 @@
 
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,7 +47,7 @@ def soak(
 
     Real faces come from the demonstration's street scene in a loop; the volume is synthetic faces sent as detection would.
     """
-    with told_plainly(), tempfile.TemporaryDirectory(prefix="lookout-soak-") as scratch:
+    with told_plainly():
         report = get_pack(None, models, mirror)
         footage = prepare_footage()
         stack = LocalStack(
@@ -66,7 +64,7 @@ def soak(
             cameras=(CAMERA,),
             loaded=load_pack(report.pack.name, models),
             target_fpir=0.001,
-            alerts_folder=Path(scratch) / "alerts",
+            alerts_folder=None,
         )
         load = Load(
             passes=passes, per_second=per_second, chip_size=report.pack.embedder.size, seed=seed

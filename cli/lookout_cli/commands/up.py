@@ -115,7 +115,7 @@ def _open(services: RunningServices, rows: Sequence[Row], cameras: list[str], mo
             cameras=tuple(one.split("=", 1)[0] for one in cameras),
             loaded=loaded,
             target_fpir=_TARGET_FPIR,
-            alerts_folder=Path("alerts"),
+            alerts_folder=None,
         ),
         out.print,
     )

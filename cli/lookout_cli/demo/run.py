@@ -43,7 +43,7 @@ class Demonstration:
     cameras: tuple[str, ...]
     loaded: LoadedPack
     target_fpir: float
-    alerts_folder: Path
+    alerts_folder: Path | None
 
 
 def rows_of(watchlist: Path) -> Sequence[Row]:
@@ -108,9 +108,9 @@ def enrol_and_open(session: Session, demonstration: Demonstration, say: Say) -> 
 
 
 class Taking:
-    """Takes the evidence of alerts while the demonstration runs, and writes their pictures."""
+    """Takes the evidence of alerts while the demonstration runs, and writes their pictures where a folder is given."""
 
-    def __init__(self, session: Session, folder: Path, say: Callable[[Alert], None]) -> None:
+    def __init__(self, session: Session, folder: Path | None, say: Callable[[Alert], None]) -> None:
         self._session, self._folder, self._say = session, folder, say
         self._taker = EvidenceTaker(
             keyring=session.platform.keyring,
@@ -130,7 +130,8 @@ class Taking:
                 latency = self._session.platform.clock() - alert.captured_at
                 self.latencies_s[alert.alert_id] = latency.total_seconds()
                 person = self._session.people.get(alert.deployment_id, alert.entry_id)
-                write_picture(self._session, alert, person, thumbnail, self._folder)
+                if self._folder is not None:
+                    write_picture(self._session, alert, person, thumbnail, self._folder)
                 self._say(alert)
             received.done()
 
@@ -140,7 +141,7 @@ class Taking:
 
 
 @contextmanager
-def taking(session: Session, folder: Path, say: Callable[[Alert], None]) -> Iterator[Taking]:
+def taking(session: Session, folder: Path | None, say: Callable[[Alert], None]) -> Iterator[Taking]:
     """Take evidence within the context."""
     feed = Taking(session, folder, say)
     try:
