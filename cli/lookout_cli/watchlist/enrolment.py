@@ -1,7 +1,6 @@
 """Enrolment on a system: the pack's models, the deployment's key, the command line's signature and store."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from lookout.ids import entry_id as id_of
 from lookout.vision.pack import LoadedPack
@@ -9,29 +8,10 @@ from lookout.vision.pack import LoadedPack
 from lookout_cli.people.ledger import Member
 from lookout_cli.session import Session
 from lookout_cli.watchlist.enrol import Enroller, EnrolReport, Verdict
-from lookout_cli.watchlist.source import Defaults, Row, read_source
+from lookout_cli.watchlist.source import Row
 
 _LOOKALIKE_FPIR = 0.01
 _LOOKALIKE_GALLERY = 100
-
-
-def enrol_source(
-    session: Session,
-    loaded: LoadedPack,
-    *,
-    deployment_id: str,
-    source: Path,
-    defaults: Defaults,
-    progress: Callable[[Verdict], None],
-) -> EnrolReport:
-    """Enrol the people of a folder or table into a deployment's watchlist. See `Enroller.enrol`."""
-    return enrol_rows(
-        session,
-        loaded,
-        deployment_id=deployment_id,
-        rows=read_source(source, defaults=defaults),
-        progress=progress,
-    )
 
 
 def enrol_rows(

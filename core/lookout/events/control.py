@@ -64,7 +64,7 @@ class WatchlistState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
-    """A service's word on itself, once a second. ``deployment_id`` is empty where none is concerned."""
+    """A service's word on itself, several times a second and at every change. ``deployment_id`` is empty where none is concerned."""
 
     deployment_id: str
     service: str

@@ -28,7 +28,7 @@ def test_every_reason_stands_on_the_page_once_with_who_may_give_it() -> None:
     assert all(names <= SERVICES for names in table().values())
 
 
-def test_a_reason_is_given_in_the_code_of_exactly_the_services_that_the_page_names() -> None:
+def test_no_service_gives_a_reason_in_its_code_that_the_page_does_not_grant_it() -> None:
     root = Path(__file__).parents[3] / "services"
     given = {
         reason: {
