@@ -191,6 +191,7 @@ class World:
         keyring: MemoryKeyring | None = None,
         limit: DeadLetterLimit | None = None,
         batch_max: int = 4,
+        why_not: Callable[[], str] = lambda: "",
     ) -> Runner[Frame]:
         """A runner of the stage."""
         broker = broker or self.broker
@@ -217,6 +218,7 @@ class World:
             ),
             on_turn=self._turned,
             on_trouble=self._troubled,
+            why_not=why_not,
             rhythm=Rhythm(batch_max=batch_max, tick_s=0.01, commit_s=0.0),
         )
 

@@ -144,6 +144,8 @@ class Runner(Generic[E]):
             self._stop.wait(_POLL_S)
             return
         messages = consumer.poll(self._rhythm.batch_max, _POLL_S)
+        if messages and not self._firm():
+            return  # told to stop: nothing of it is staged, so the successor reads it again
         if messages:
             self._work(consumer, messages)
         now = self._monotonic()
@@ -158,6 +160,17 @@ class Runner(Generic[E]):
             self._lag_at = now
             for partition, lag in consumer.lag().items():
                 self._metrics.lag.labels(partition.topic, str(partition.index)).set(lag)
+
+    def _firm(self) -> bool:
+        """Wait until there is no reason against working; False when told to stop before.
+
+        The reason may have come while the poll was waiting for what it then returned.
+        """
+        while self._why_not():
+            self._on_turn()
+            if self._stop.wait(_POLL_S):
+                return False
+        return True
 
     def _work(self, consumer: Consumer, messages: Sequence[Message]) -> None:
         started = self._monotonic()

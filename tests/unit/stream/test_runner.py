@@ -149,6 +149,44 @@ def test_stop_while_something_does_not_answer_leaves_the_batch_to_the_successor(
     assert world.uncommitted() == 3
 
 
+class Doubt:
+    """Good until the first poll has begun; from then on there is a reason against working, until it is lifted."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.lifted = False
+
+    def __call__(self) -> str:
+        self.asked += 1
+        return "" if self.lifted or self.asked == 1 else "doubt"
+
+
+def test_what_a_poll_returns_after_doubt_arose_waits_until_it_is_lifted() -> None:
+    world = World()
+    world.send_frames(3)
+    doubt = Doubt()
+
+    with at_work(world.runner(FaceStage(), why_not=doubt).run):
+        until(lambda: doubt.asked > 3, "it asks again and again")
+        assert not destroyed(world)
+        doubt.lifted = True
+        until(lambda: is_done(world, 3), "three keys destroyed")
+
+    assert len(world.face_ids()) == 3
+
+
+def test_stop_in_doubt_leaves_what_was_polled_to_the_successor() -> None:
+    world = World()
+    world.send_frames(3)
+    doubt = Doubt()
+
+    with at_work(world.runner(FaceStage(), why_not=doubt).run):
+        until(lambda: doubt.asked > 3, "it asks again and again")
+
+    assert not destroyed(world)
+    assert world.uncommitted() == 3
+
+
 @pytest.mark.parametrize("corrupt", [0, 1, 5])
 def test_corrupt_messages_are_set_aside_and_the_stream_goes_on(corrupt: int) -> None:
     world = World()
