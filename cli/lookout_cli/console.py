@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lookout.enrolment.source import SourceError
 from lookout.hosting.errors import KNOWN_ERRORS
 from rich.console import Console
 from rich.markup import escape
@@ -18,7 +19,6 @@ from lookout_cli.people.evidence import EvidenceStoreError
 from lookout_cli.people.ledger import LedgerError
 from lookout_cli.people.store import PeopleStoreError
 from lookout_cli.stack.folder import DEFAULT_STATE, StackError
-from lookout_cli.watchlist.source import SourceError
 
 KNOWN: tuple[type[Exception], ...] = (
     *KNOWN_ERRORS,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lookout.enrolment.person import Person
 from lookout.events import (
     UNSIGNED,
     Category,
@@ -31,7 +32,6 @@ from lookout.telemetry.status import State
 from lookout_cli.closing import end, note_window, wait_certificate
 from lookout_cli.control import DeploymentPlan, certificates, read_all
 from lookout_cli.people.ledger import Member
-from lookout_cli.people.store import Person
 from lookout_cli.session import Session, session_on
 from lookout_cli.stack.local import LocalStack
 from lookout_cli.verify.closure import ClosureReport, verify_closure

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from lookout.enrolment.gate import EnrolmentLimits, refusal
 from lookout.vision.alignment import align_chip
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.pack import LoadedPack, load_pack, read_pack
@@ -15,7 +16,6 @@ from lookout.vision.quality import measure_shot
 from lookout_cli.demo.run import Demonstration, enrol_and_open, rows_of
 from lookout_cli.models.pull import pull
 from lookout_cli.session import Session
-from lookout_cli.watchlist.gate import EnrolmentLimits, refusal
 
 CAMERA = "camera-1"
 WANTED = "wanted"

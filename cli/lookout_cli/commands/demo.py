@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lookout.enrolment.source import Row
 from lookout.events import Alert
 from lookout.vision.pack import LoadedPack, load_pack
 from rich.table import Table
@@ -33,7 +34,6 @@ from lookout_cli.progress import progress_bars
 from lookout_cli.stack.folder import StackError, StateFolder
 from lookout_cli.stack.local import LocalStack
 from lookout_cli.stack.running import CaptureOptions, RunningServices, running
-from lookout_cli.watchlist.source import Row
 
 CAMERA = "high-street-1"
 _FOOTAGE = "footage-v1.mp4"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lookout.enrolment.source import Row
 from lookout.vision.pack import load_pack
 from rich.live import Live
 
@@ -23,7 +24,6 @@ from lookout_cli.stack.folder import StackError, StateFolder
 from lookout_cli.stack.local import LocalStack
 from lookout_cli.stack.running import CaptureOptions, RunningServices, running
 from lookout_cli.stack.view import status_table
-from lookout_cli.watchlist.source import Row
 
 _REFRESH_S = 0.5
 _TARGET_FPIR = 0.001

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import cv2
 import typer
+from lookout.enrolment.person import Person
 from lookout.events import Alert, Response
 from rich.panel import Panel
 
 from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_plainly
 from lookout_cli.people.feed import AlertFeed
 from lookout_cli.people.side_by_side import side_by_side
-from lookout_cli.people.store import Person
 from lookout_cli.people.taking import EvidenceTaker
 from lookout_cli.session import Session, connected
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lookout.enrolment.enrol import EnrolReport, Outcome, Verdict
+from lookout.enrolment.source import Defaults, read_source
 from lookout.events import Category, Response, WatchlistAction
 from lookout.vision.pack import load_pack
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -15,9 +17,7 @@ from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_pla
 from lookout_cli.control import new_deployment_id
 from lookout_cli.models.store import default_models_folder
 from lookout_cli.session import connected
-from lookout_cli.watchlist.enrol import EnrolReport, Outcome, Verdict
 from lookout_cli.watchlist.enrolment import enrol_rows
-from lookout_cli.watchlist.source import Defaults, read_source
 
 app = typer.Typer(
     no_args_is_help=True, help="Watchlists: each belongs to one deployment, and ends with it."

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from lookout.enrolment.enrol import EnrolReport, Verdict
+from lookout.enrolment.source import Defaults, Row, read_source
 from lookout.events import Alert, Category, Response
 from lookout.vision.pack import LoadedPack
 
@@ -19,9 +21,7 @@ from lookout_cli.people.feed import AlertFeed
 from lookout_cli.people.taking import EvidenceTaker
 from lookout_cli.session import Session
 from lookout_cli.stack.running import RunningServices
-from lookout_cli.watchlist.enrol import EnrolReport, Verdict
 from lookout_cli.watchlist.enrolment import enrol_rows
-from lookout_cli.watchlist.source import Defaults, Row, read_source
 
 _READY_WITHIN_S = 60.0
 _SETTLE_WITHIN_S = 20.0

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import cv2
 import numpy as np
+from lookout.enrolment.person import Person
 from lookout.events import Alert, Category, Response, Sighting
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.boxes import clip_boxes, grow_boxes
@@ -13,7 +14,6 @@ from lookout_cli.demo.figures import ENROLLED_PERSON
 from lookout_cli.demo.footage import ENROLLED_REFERENCE, Street
 from lookout_cli.demo.photographs import Photographs
 from lookout_cli.people.side_by_side import side_by_side
-from lookout_cli.people.store import Person
 
 MOMENT_S = 8.7
 """The enrolled person comes into view, two strangers are about."""

@@ -10,10 +10,9 @@ from unicodedata import combining, normalize
 
 import cv2
 import numpy as np
+from lookout.enrolment.person import Person
 from lookout.events import Alert, Category, Response
 from lookout.vision.arrays import Image
-
-from lookout_cli.people.store import Person
 
 WIDTH: Final = 720
 HEIGHT: Final = 560

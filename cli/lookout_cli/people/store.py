@@ -8,10 +8,10 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from lookout.enrolment.person import Person
 from lookout.events import Category, Response
 from lookout.sealing.envelope import open_sealed, seal
 from lookout.sealing.ports import CannotOpenError, KeyGoneError, Vault
@@ -33,22 +33,6 @@ _TEXTS = TypeAdapter(dict[str, str])
 
 class PeopleStoreError(Exception):
     """What is stored cannot be had; the text says why and what to do, never who it is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Who an entry stands for. ``image_jpeg`` is a head-and-shoulders picture for human eyes."""
-
-    reference: str
-    name: str
-    category: Category
-    response: Response
-    reason: str
-    image_jpeg: bytes
-
-    def __repr__(self) -> str:
-        """Name nobody: a person must not reach a log by way of a traceback."""
-        return f"Person({self.category}, {self.response})"
 
 
 class PeopleStore:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
+from lookout.enrolment.enrol import Enroller, EnrolReport, Verdict
+from lookout.enrolment.source import Row
 from lookout.ids import entry_id as id_of
 from lookout.vision.pack import LoadedPack
 
 from lookout_cli.people.ledger import Member
 from lookout_cli.session import Session
-from lookout_cli.watchlist.enrol import Enroller, EnrolReport, Verdict
-from lookout_cli.watchlist.source import Row
 
 _LOOKALIKE_FPIR = 0.01
 _LOOKALIKE_GALLERY = 100

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from lookout.enrolment.person import Person
 from lookout.events import (
     UNSIGNED,
     Category,
@@ -22,7 +23,6 @@ from lookout_cli.commands import deployment as deployment_commands
 from lookout_cli.commands import watchlist as watchlist_commands
 from lookout_cli.control import DeploymentPlan
 from lookout_cli.models.store import all_packs
-from lookout_cli.people.store import Person
 from lookout_cli.session import Session
 from support.pipeline import memory_session
 from support.scene import CAMERA

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import cv2
 import numpy as np
 import pytest
+from lookout.enrolment.person import Person
 from lookout.events import Alert, Category, Response, Sighting
 from lookout_cli.people.side_by_side import _captions, age_in_words, side_by_side
-from lookout_cli.people.store import Person
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 

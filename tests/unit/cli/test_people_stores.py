@@ -8,10 +8,11 @@ from pathlib import Path
 from secrets import token_bytes
 
 import pytest
+from lookout.enrolment.person import Person
 from lookout.events import Alert, Category, Response, Sealed, Sighting
 from lookout.sealing.ports import DataKey, KeyGoneError, VaultError
 from lookout_cli.people.evidence import EvidenceStore, EvidenceStoreError
-from lookout_cli.people.store import PeopleStore, PeopleStoreError, Person
+from lookout_cli.people.store import PeopleStore, PeopleStoreError
 
 
 class MemoryVault:

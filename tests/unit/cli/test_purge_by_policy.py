@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from lookout.enrolment.person import Person
 from lookout.events import Alert, Category, Deployment, DeploymentState, Response
 from lookout.retention import load_retention
 from lookout_cli.commands.purge import Due, due, forget
 from lookout_cli.control import ControlError
-from lookout_cli.people.store import Person
 from lookout_cli.session import Session
 from support.golden import example
 from support.pipeline import memory_session

@@ -11,6 +11,12 @@ from typing import Final
 
 import cv2
 import numpy as np
+
+from lookout.enrolment.gate import EnrolmentLimits, refusal, warnings_of
+from lookout.enrolment.lookalikes import Gallery
+from lookout.enrolment.person import Person
+from lookout.enrolment.pictures import PictureRefusedError, read_picture
+from lookout.enrolment.source import Row
 from lookout.events import UNSIGNED, Category, Response, WatchlistAction, WatchlistEntry
 from lookout.ids import entry_id as id_of
 from lookout.sealing.envelope import seal
@@ -21,12 +27,6 @@ from lookout.vision.boxes import clip_boxes, grow_boxes
 from lookout.vision.detector import FaceDetector
 from lookout.vision.embedder import Embedder, ModelOutputError
 from lookout.vision.quality import measure_shot
-
-from lookout_cli.people.store import Person
-from lookout_cli.watchlist.gate import EnrolmentLimits, refusal, warnings_of
-from lookout_cli.watchlist.lookalikes import Gallery
-from lookout_cli.watchlist.pictures import PictureRefusedError, read_picture
-from lookout_cli.watchlist.source import Row
 
 _PICTURE_SIDE: Final = 480
 _PICTURE_MARGIN: Final = 0.6

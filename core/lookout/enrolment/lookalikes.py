@@ -1,6 +1,7 @@
 """Who on a list looks like whom: the same person twice, relatives, or pictures that got mixed up."""
 
 import numpy as np
+
 from lookout.vision.arrays import FloatArray
 
 _FIRST_ROWS = 256

@@ -6,6 +6,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+
 from lookout.vision.arrays import Image
 
 LARGEST_FILE: Final = 32 * 1024 * 1024

@@ -8,15 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from lookout.enrolment.enrol import Enroller, EnrolReport, Outcome, Verdict
+from lookout.enrolment.person import Person
+from lookout.enrolment.source import Defaults, Row, read_source
 from lookout.events import Category, Response, Signature, WatchlistAction, WatchlistEntry
 from lookout.ids import entry_id
 from lookout.sealing.envelope import open_sealed
 from lookout.sealing.ports import DataKey
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.detector import Detections
-from lookout_cli.people.store import Person
-from lookout_cli.watchlist.enrol import Enroller, EnrolReport, Outcome, Verdict
-from lookout_cli.watchlist.source import Defaults, Row, read_source
 
 TEMPLATE = np.array([[30, 40], [80, 40], [55, 65], [35, 85], [75, 85]], np.float32)
 KEY = DataKey("watchlist/dep", b"k" * 32)

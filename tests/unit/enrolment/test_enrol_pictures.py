@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from lookout_cli.watchlist.pictures import (
+from lookout.enrolment.pictures import (
     LARGEST_FILE,
     PictureRefusedError,
     picture_size,

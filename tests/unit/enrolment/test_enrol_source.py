@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from lookout.enrolment.source import Defaults, SourceError, read_source
 from lookout.events import Category, Response
-from lookout_cli.watchlist.source import Defaults, SourceError, read_source
 
 DEFAULTS = Defaults(category=Category.WITNESS, response=Response.GREEN, reason="Appeal")
 HEADER = "reference,image,category,response,name,reason\n"
