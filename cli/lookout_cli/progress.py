@@ -39,3 +39,9 @@ def progress_bars() -> Iterator[Report]:
         for task in progress.task_ids:
             known = progress.tasks[task].total
             progress.update(task, total=known or 1, completed=known or 1)
+
+
+@contextmanager
+def no_bars() -> Iterator[Report]:
+    """Where output is for a machine: nothing is shown."""
+    yield lambda _text, _done, _total: None

@@ -253,8 +253,14 @@ class LoadedPack:
     pack: ModelPack
     models_folder: Path
 
-    def detector(self, *, threads: int = 1) -> FaceDetector:
+    def detector(
+        self, *, threads: int = 1, settings: DetectorSettings | None = None
+    ) -> FaceDetector:
         """Open the detector; the bytes that are verified are the bytes that are loaded.
+
+        Args:
+            threads: of one detection.
+            settings: how it looks; as the manifest says where None.
 
         Raises:
             PackError: the file has changed since, or is not what the manifest says.
@@ -262,9 +268,10 @@ class LoadedPack:
         spec = self.pack.detector
         model = read_verified(spec.file, self.models_folder, self.pack.name)
         runner = OnnxRunner(model, threads=threads)
+        how = settings or spec.settings
         if spec.kind is DetectorKind.YUNET:
-            return YuNetDetector(runner, contract=spec.input, settings=spec.settings)
-        return CenterFaceDetector(runner, contract=spec.input, settings=spec.settings)
+            return YuNetDetector(runner, contract=spec.input, settings=how)
+        return CenterFaceDetector(runner, contract=spec.input, settings=how)
 
     def refiner(self, *, threads: int = 1) -> LandmarkRefiner:  # noqa: ARG002 - packs without a refinement run no model
         """Open what refines landmarks before chips are cut; see `detector`."""

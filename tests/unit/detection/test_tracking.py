@@ -29,6 +29,7 @@ def look(
         frame_id=f"frame-{number}",
         sequence=number,
         at=NOW + timedelta(seconds=number / 10 if at is None else at),
+        size=(960, 540),
         boxes=np.array(boxes, dtype=np.float32).reshape(-1, 4),
         scores=np.full(len(boxes), score, dtype=np.float32),
     )
