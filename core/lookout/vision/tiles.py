@@ -30,8 +30,8 @@ class TileRules:
 
     Attributes:
         side: of a square tile, pixels of the image.
-        overlap: of neighbouring tiles, pixels of the image; faces up to this side are whole in one of two neighbours.
-            Larger ones are the whole image's to find.
+        overlap: of neighbouring tiles, pixels of the image; faces whose side is a little less are whole in one of two
+            neighbours. Larger ones are the whole image's to find.
         zoom: by how much a tile is enlarged.
     """
 

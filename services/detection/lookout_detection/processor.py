@@ -263,7 +263,7 @@ class DetectionProcessor:
         with self._metrics.stage("preview"):
             # What the detector doubts, and what lies outside the zone, is pixelated all the same.
             boxes = np.concatenate([sight.found.boxes, followed.hidden])
-            jpeg = preview_jpeg(sight.image, boxes, width=self._settings.preview_width)
+            jpeg = preview_jpeg(sight.image, boxes, longest=self._settings.preview_side)
         outcome.produce.append(
             Preview(
                 deployment_id=frame.deployment_id,

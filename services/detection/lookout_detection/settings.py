@@ -66,7 +66,12 @@ class Settings(BaseSettings):
     preview_interval_s: float = Field(
         default=1.0, gt=0, description="Time between a camera's previews."
     )
-    preview_width: int = Field(default=640, ge=64, description="Previews are no wider, in pixels.")
+    preview_side: int = Field(
+        default=640,
+        ge=64,
+        description="Longer side of a preview at most, pixels; never above longest_side, so that no face is shown"
+        " sharper than it was looked for.",
+    )
     begin_score: float = Field(
         default=_TRACKS.begin_score,
         gt=0,
@@ -114,11 +119,16 @@ class Settings(BaseSettings):
     )
 
     @model_validator(mode="after")
-    def _scores_rise(self) -> Self:
+    def _consistent(self) -> Self:
         if not self.least_score <= self.first_score <= self.begin_score:
             raise ValueError(
                 "least_score, first_score and begin_score must not fall in this order,"
                 f" but are {self.least_score:g}, {self.first_score:g}, {self.begin_score:g}"
+            )
+        if self.longest_side is not None and self.preview_side > self.longest_side:
+            raise ValueError(
+                f"preview_side must be at most longest_side, {self.longest_side}, but is {self.preview_side}:"
+                " a preview would show faces that are too small to be found and pixelated"
             )
         if self.tiles:
             self.tile_rules  # noqa: B018 - refuses what cannot be tiled
