@@ -14,11 +14,14 @@ from typer.core import TyperGroup
 
 from lookout_cli.commands.models import FolderOption, MirrorOption, get_pack
 from lookout_cli.console import err, out, told_plainly
+from lookout_cli.demo.run import rows_of
 from lookout_cli.evaluate import calibrating
 from lookout_cli.evaluate.calibrating import first_of_each
 from lookout_cli.evaluate.evaluation import Evaluation, Plan, evaluate
 from lookout_cli.evaluate.faces import TemplateMaker, Templates
+from lookout_cli.evaluate.passes import PassResult, read_passes
 from lookout_cli.evaluate.samples import Half, Sample, read_samples
+from lookout_cli.evaluate.video import run_video
 from lookout_cli.models.store import default_models_folder
 from lookout_cli.progress import progress_bars
 
@@ -172,3 +175,66 @@ def calibrate(
             day=datetime.now(UTC).date(),
         )
         print(calibrating.as_yaml(found), end="")
+
+
+@app.command()
+def video(
+    recording: Annotated[Path, typer.Argument(help="A video, or a folder of images.")],
+    passes: Annotated[
+        Path,
+        typer.Option(
+            help="Pass log: CSV with reference (empty for a stranger), begins_s and ends_s."
+        ),
+    ],
+    watchlist: Annotated[
+        Path, typer.Option(help="Folder of pictures, or CSV table, of who is on the list.")
+    ],
+    pack: PackOption = "mobile",
+    target_fpir: Annotated[
+        float, typer.Option(help="The false alert rate in force.", min=1e-7, max=0.5)
+    ] = 0.001,
+    fps: Annotated[float, typer.Option(help="Images a second looked at.", min=0.5)] = 10.0,
+    models: FolderOption = default_models_folder(),
+    mirror: MirrorOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """TPIR per pass, as forces measure it with a blue list: a recording with known passes, through the services themselves.
+
+    Plays at its own pace, on the in-memory broker; nothing of it is kept.
+    """
+    with told_plainly():
+        log = read_passes(passes)
+        loaded = loaded_pack(pack, models, mirror)
+        with progress_bars(err) as tell:
+            found = run_video(
+                recording,
+                log,
+                rows_of(watchlist),
+                loaded,
+                models=models,
+                target_fpir=target_fpir,
+                fps=fps,
+                say=err.print,
+                tell=lambda seconds: tell("playing", round(seconds), 0),
+            )
+        if as_json:
+            print(json.dumps({"pack": loaded.pack.name, **found.as_json()}))
+        else:
+            _print_passes(found)
+
+
+def _print_passes(found: PassResult) -> None:
+    table = Table("passes", "recognised", "TPIR", "faces seen", "false matches")
+    tpir = found.tpir
+    table.add_row(
+        str(len(found.recognised) + len(found.missed)),
+        str(len(found.recognised)),
+        "-" if tpir is None else f"{tpir.value:.3f} ({tpir.low:.3f} to {tpir.high:.3f})",
+        str(found.faces_seen),
+        str(len(found.false_claims)),
+    )
+    out.print(table)
+    for one in found.missed:
+        out.print(f"missed: {one.reference}, {one.begins_s:g} to {one.ends_s:g} s")
+    for claim in found.false_claims:
+        out.print(f"false: {claim.reference} at {claim.at_s:.1f} s")
