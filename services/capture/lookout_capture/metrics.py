@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from lookout_capture.domain import DropReason
+from lookout_capture.readings import IrregularityKind, StreamDescription
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -28,9 +29,25 @@ class Metrics:
         self._up = gauge("camera_up", "1 while a camera gives images", "camera")
         self._age = gauge(
             "frame_age_seconds",
-            "Time since a camera last gave an image (since the start, if never)",
+            "Time since the newest image of a camera was taken (since the start, if there is none)",
             "camera",
         )
+        self._irregular = counter(
+            "irregularities_total",
+            "What streams did that they should not, and were read on after, by kind",
+            "camera",
+            "kind",
+        )
+        self._stream = gauge(
+            "stream_info",
+            "1, with what a camera's stream is in the labels",
+            "camera",
+            "codec",
+            "size",
+            "transport",
+            "decoder",
+        )
+        self._stream_labels: dict[str, tuple[str, ...]] = {}
         self._stuck = gauge(
             "stuck_readers", "Readers given up in a read that has not returned", "camera"
         )
@@ -52,6 +69,8 @@ class Metrics:
         self.stuck_readers(camera, 0)
         for reason in DropReason:
             self._dropped.labels(camera, reason)
+        for kind in IrregularityKind:
+            self._irregular.labels(camera, kind)
 
     def sealed(self, camera: str, size: int) -> None:
         """Count a frame sent on, and its bytes."""
@@ -61,6 +80,25 @@ class Metrics:
     def dropped(self, camera: str, reason: DropReason) -> None:
         """Count an image that was not sealed."""
         self._dropped.labels(camera, reason).inc()
+
+    def irregular(self, camera: str, kind: IrregularityKind) -> None:
+        """Count what a stream did that it should not."""
+        self._irregular.labels(camera, kind).inc()
+
+    def stream(self, camera: str, stream: StreamDescription) -> None:
+        """What a camera's stream is, in place of what it was: one series a camera."""
+        labels = (
+            camera,
+            stream.codec,
+            f"{stream.width}x{stream.height}",
+            stream.transport,
+            stream.decoder,
+        )
+        before = self._stream_labels.get(camera)
+        if before is not None and before != labels:
+            self._stream.remove(*before)
+        self._stream_labels[camera] = labels
+        self._stream.labels(*labels).set(1.0)
 
     def turn_took(self, seconds: float) -> None:
         """Time from taking the newest images to having sent them on."""

@@ -10,9 +10,10 @@ from lookout.events import Frame, ServiceState
 from lookout.sealing.envelope import open_sealed
 from lookout.stream.ports import DeliveryError
 from lookout_capture.adapters.jpeg import JpegEncoder
-from lookout_capture.domain import BackOff, CameraSpec, Pacing, RawFrame, ReadingRules
+from lookout_capture.domain import BackOff, CameraSpec, Pacing, ReadingRules
 from lookout_capture.metrics import Metrics
 from lookout_capture.processor import Capture
+from lookout_capture.readings import RawFrame
 from prometheus_client import CollectorRegistry
 from support.keyrings import MemoryKeyring
 from unit.capture.capture_fakes import (

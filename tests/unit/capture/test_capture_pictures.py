@@ -11,8 +11,9 @@ from lookout_capture.adapters.jpeg import JpegEncoder
 from lookout_capture.adapters.sources import Sources
 from lookout_capture.adapters.video import VideoSource
 from lookout_capture.adapters.webcam import WebcamSource
-from lookout_capture.domain import CameraSpec, Pacing, RawFrame, Unreadable
+from lookout_capture.domain import CameraSpec, Pacing
 from lookout_capture.ports import EncodeError, SourceError
+from lookout_capture.readings import RawFrame, SourceItem, StreamDescription, Unreadable
 from unit.capture.capture_fakes import raw_frame, utc_now
 
 Image = npt.NDArray[np.uint8]
@@ -118,7 +119,7 @@ def test_a_webcam_that_cannot_be_opened_says_so_and_is_released() -> None:
 
 def test_a_webcam_gives_its_images_until_it_is_gone() -> None:
     device = FakeDevice([np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)])
-    items: list[RawFrame | Unreadable] = []
+    items: list[SourceItem] = []
     with pytest.raises(SourceError, match="gives no more") as failed:
         items.extend(iter(_webcam(device).frames(_no_pause)))
     assert failed.value.kind == "ended"
@@ -126,11 +127,12 @@ def test_a_webcam_gives_its_images_until_it_is_gone() -> None:
 
 
 def test_an_image_of_a_webcam_is_a_copy_and_an_unexpected_shape_is_told() -> None:
-    image = np.zeros((4, 6, 3), np.uint8)
+    image = np.zeros((32, 48, 3), np.uint8)
     frames = _webcam(FakeDevice([image, np.zeros((4, 6), np.uint8)])).frames(_no_pause)
-    first, second = next(frames), next(frames)
+    described, first, second = next(frames), next(frames), next(frames)
     frames.close()
     image[:] = 255
+    assert isinstance(described, StreamDescription)
     assert isinstance(first, RawFrame)
     assert first.image_bgr is not None
     assert first.image_bgr.max() == 0

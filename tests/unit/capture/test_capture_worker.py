@@ -6,12 +6,22 @@ from contextlib import contextmanager
 from itertools import repeat
 
 import pytest
-from lookout_capture.domain import BackOff, CameraSpec, Pacing, ReadingRules, Unreadable
+from lookout_capture.domain import BackOff, CameraSpec, Pacing, ReadingRules
 from lookout_capture.metrics import Metrics
 from lookout_capture.ports import SourceError
+from lookout_capture.readings import Unreadable
 from lookout_capture.worker import CameraWorker
 from prometheus_client import CollectorRegistry
-from unit.capture.capture_fakes import Script, Scripts, Step, endless, eventually, raw_frame, script
+from unit.capture.capture_fakes import (
+    Script,
+    Scripts,
+    Step,
+    endless,
+    eventually,
+    raw_frame,
+    script,
+    utc_now,
+)
 
 LIVE = CameraSpec("van-1", "rtsp://user:hunter2@camera/x")
 RECORDED = CameraSpec("van-1", "/videos/a.mp4")
@@ -38,6 +48,7 @@ class Bench:
             sources=self.scripts,
             metrics=Metrics(self.registry),
             wake=threading.Event(),
+            clock=utc_now,
             rules=ReadingRules(
                 pacing=pacing,
                 loop=loop,
