@@ -8,6 +8,7 @@ from lookout_capture.domain import Pacing
 from lookout_capture.readings import IrregularityKind
 
 _LEAST_STEP_S = 0.001
+_SILENCE_S = 0.5
 # A picture group that a camera sends at once, ahead of time, is no jump; of a recording, an image a minute is none.
 _LIVE_JUMP_S = 5.0
 _RECORDED_GAP_S = 60.0
@@ -90,8 +91,8 @@ class MediaClock:
     """When an image of a live camera was taken, from its presentation time and its arrival.
 
     The camera's clock says how images lie to one another, arrival says where they lie in ours. Every delay on the way
-    makes an image arrive later, never earlier, so the image of the last ``window_s`` seconds that came with the least
-    delay ties the two clocks together; the others are dated by the camera's. So neither a burst, nor a network that
+    makes an image arrive later, never earlier, so the image of the last ``window_s`` seconds (silences left out) that came with
+    the least delay ties the two clocks together; the others are dated by the camera's. So neither a burst, nor a network that
     stutters, nor a slow decoder moves an image's time. What cannot be seen from here is the part of the delay that all
     images share. A camera's clock that runs wrong by a part r of time misdates by r times ``window_s`` at most, and a
     delay that lasts longer than ``window_s`` is taken for the camera's clock.
@@ -99,24 +100,33 @@ class MediaClock:
 
     def __init__(self, *, window_s: float = 5.0) -> None:
         self._window_s = window_s
-        # Increasing in both: arrival, and arrival less presentation time. The first holds the least of the window.
+        # Increasing in both: time observed, and arrival less presentation time. The first holds the least of the window.
         self._least: deque[tuple[float, float]] = deque()
+        self._observed_s = 0.0
+        self._arrived_s: float | None = None
         self._taken_s: float | None = None
 
     def taken_s(self, media_s: float, arrived_s: float) -> float:
         """When, on the clock of ``arrived_s``, the image was taken: never after its arrival, never before the last."""
+        self._observe(arrived_s)
         offset = arrived_s - media_s
         while self._least and self._least[-1][1] >= offset:
             self._least.pop()
-        self._least.append((arrived_s, offset))
-        while self._least[0][0] < arrived_s - self._window_s:
+        self._least.append((self._observed_s, offset))
+        while self._least[0][0] < self._observed_s - self._window_s:
             self._least.popleft()
         taken = media_s + self._least[0][1]
         if self._taken_s is not None:
             # A better tie moves the images that follow it back.
-            taken = min(arrived_s, max(taken, self._taken_s + _LEAST_STEP_S))
-        self._taken_s = taken
-        return taken
+            taken = max(taken, self._taken_s + _LEAST_STEP_S)
+        self._taken_s = min(arrived_s, taken)
+        return self._taken_s
+
+    def _observe(self, arrived_s: float) -> None:
+        # A silence tells nothing: what comes in a burst after one that is longer than the window is still old.
+        step = 0.0 if self._arrived_s is None else arrived_s - self._arrived_s
+        self._observed_s += min(step, _SILENCE_S)
+        self._arrived_s = arrived_s
 
     def begin_anew(self) -> None:
         """The timeline broke off: the next image counts as taken when it arrives."""

@@ -173,11 +173,13 @@ class VideoSource:
                 # Sound is not asked for. The rate is not either: finding it out takes 20 images, at each opening.
                 "allowed_media_types": "video",
                 "fpsprobesize": "0",
+                # What came while finding out is old by the time it is known.
+                "fflags": "nobuffer",
             }
         if kind is SourceKind.HTTP:
             options |= {"rw_timeout": str(round(self._read_timeout_s * 1e6))}
         if self._live:
-            options |= {"fflags": "nobuffer", "flags": "low_delay"}
+            options |= {"flags": "low_delay"}
         return options
 
     def _video_stream(self, container: InputContainer) -> VideoStream:
