@@ -65,6 +65,9 @@ def test_images_come_over_tcp_and_udp_young_and_dated_when_they_were_taken(
             captured = int(frame.captured_at.timestamp() * 1000)
             errors.append(((captured - burnt + 2**31) % 2**32 - 2**31) / 1000)
         assert live.count("camera_up") == 1
+        # Both clocks are one here, so what the camera states is the delay.
+        until(lambda: live.count("stated_age_seconds") > 0, "the camera states the time")
+        assert live.count("stated_age_seconds") < 0.5
         assert live.count(
             "stream_info",
             codec="h264",

@@ -47,6 +47,11 @@ class Metrics:
             "transport",
             "decoder",
         )
+        self._stated_age = gauge(
+            "stated_age_seconds",
+            "Age of the newest image when read, by the camera's own clock, where it states it (RTCP)",
+            "camera",
+        )
         self._stream_labels: dict[str, tuple[str, ...]] = {}
         self._stuck = gauge(
             "stuck_readers", "Readers given up in a read that has not returned", "camera"
@@ -84,6 +89,10 @@ class Metrics:
     def irregular(self, camera: str, kind: IrregularityKind) -> None:
         """Count what a stream did that it should not."""
         self._irregular.labels(camera, kind).inc()
+
+    def stated_age(self, camera: str, age_s: float) -> None:
+        """How old an image was when read, by the camera's own clock."""
+        self._stated_age.labels(camera).set(age_s)
 
     def stream(self, camera: str, stream: StreamDescription) -> None:
         """What a camera's stream is, in place of what it was: one series a camera."""

@@ -21,6 +21,8 @@ class RawFrame:
 
     ``captured_at`` is when it was taken, as far as that can be told from its arrival and its presentation time (see
     `lookout_capture.timing.MediaClock`); of a recording, when it was played. ``width`` and ``height`` in pixels.
+    ``stated_age_s`` is how old it was when read by the camera's own clock, where it states it (RTCP): the whole of the
+    delay if both clocks are right, which nobody promises, so nothing is decided by it.
     """
 
     image_bgr: npt.NDArray[np.uint8] | None
@@ -28,6 +30,7 @@ class RawFrame:
     captured_at: datetime
     width: int
     height: int
+    stated_age_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

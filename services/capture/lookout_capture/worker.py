@@ -284,6 +284,8 @@ class CameraWorker:
             self._seen_at = self._monotonic() - age_s
         if dropped is not None:
             self._metrics.dropped(camera_id, dropped)
+        if frame.stated_age_s is not None:
+            self._metrics.stated_age(camera_id, frame.stated_age_s)
         if recovered:
             self._log.info("camera.up", source=self.camera.redacted())
         self._wake.set()

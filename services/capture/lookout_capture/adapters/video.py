@@ -131,7 +131,7 @@ class VideoSource:
                 if pause(pace.wait_s(moment, self._monotonic()) if wanted else 0.0):
                     return
                 if wanted:
-                    yield self._raw(frame, moment)
+                    yield self._raw(container, frame, moment)
             if not given and not self._told_to_end:
                 raise SourceError("empty", "the video holds no image that can be read")
 
@@ -298,9 +298,11 @@ class VideoSource:
             case _:
                 return f"{container.format.name.split(',')[0]} file"
 
-    def _raw(self, frame: VideoFrame, moment: Moment) -> RawFrame | Unreadable:
+    def _raw(
+        self, container: InputContainer, frame: VideoFrame, moment: Moment
+    ) -> RawFrame | Unreadable:
         since = 0.0 if moment.taken_s is None else max(0.0, self._monotonic() - moment.taken_s)
-        captured_at = self._clock() - timedelta(seconds=since)
+        now = self._clock()
         if why_not := why_unusable(frame.width, frame.height):
             return Unreadable(why_not)
         try:
@@ -309,7 +311,12 @@ class VideoSource:
             return Unreadable(f"{frame.format.name} cannot be converted: {type(error).__name__}")
         height, width = image.shape[:2]
         return RawFrame(
-            image_bgr=image, jpeg=None, captured_at=captured_at, width=width, height=height
+            image_bgr=image,
+            jpeg=None,
+            captured_at=now - timedelta(seconds=since),
+            width=width,
+            height=height,
+            stated_age_s=_stated_age_s(container, frame, now) if self._live else None,
         )
 
 
@@ -317,6 +324,14 @@ def _media_s(frame: VideoFrame) -> float | None:
     if frame.pts is None or frame.time_base is None:
         return None
     return float(frame.pts * frame.time_base)
+
+
+def _stated_age_s(container: InputContainer, frame: VideoFrame, now: datetime) -> float | None:
+    """By the camera's clock, which RTCP's sender reports state a few seconds after the beginning."""
+    begun_us, media_s = container.start_time_realtime, _media_s(frame)
+    if begun_us is None or begun_us <= 0 or media_s is None:
+        return None
+    return now.timestamp() - (begun_us / 1e6 + media_s)
 
 
 def _decode(packet: "Packet[VideoStream]") -> Iterator[VideoFrame | Unreadable]:
