@@ -1,11 +1,14 @@
 """Capture on a real RTSP server that is stopped, frozen, begun again, and that changes its mind."""
 
 import gc
+import itertools
 import logging
 import time
 from collections.abc import Iterator
 
 import pytest
+from lookout.events import ServiceState
+from lookout_capture.adapters.sources import Sources
 from lookout_capture.adapters.video import VideoSource
 from lookout_capture.domain import CameraSpec
 from lookout_capture.ports import SourceError
@@ -19,6 +22,8 @@ from support.live_camera import (
 )
 from support.polling import until
 from support.rtsp_camera import RtspCamera, clock_of, rtsp_camera, why_no_rtsp
+from unit.capture.capture_fakes import Scripts, live_deployment
+from unit.capture.capture_stage import Stage, running
 
 pytestmark = pytest.mark.rtsp
 
@@ -206,3 +211,31 @@ def test_a_path_that_the_camera_does_not_have_is_told(camera: RtspCamera) -> Non
     with live_camera(camera.url.replace("/live", "/other")) as live:
         until(lambda: live.worker.failure is not None, "refused")
         assert live.worker.failure == "the camera knows no such path"
+
+
+def test_capture_says_that_it_does_not_run_while_its_camera_is_frozen_and_goes_on_by_itself(
+    camera: RtspCamera,
+) -> None:
+    stage = Stage(
+        (CameraSpec("van-1", camera.url),),
+        Scripts({}),
+        sources=Sources(clock=now_utc, open_timeout_s=4.0, read_timeout_s=1.5),
+    )
+    stage.authority.deployments = [live_deployment("van-1")]
+    with running(stage):
+        stage.becomes(ServiceState.LIVE, saying="")
+        until(lambda: bool(stage.outbox.frames), "a sealed frame")
+        camera.freeze()
+        stage.becomes(ServiceState.NOT_RUNNING, saying="van-1: no answer in")
+        sealed = len(stage.outbox.frames)
+        camera.thaw()
+        stage.becomes(ServiceState.LIVE, saying="")
+        until(lambda: len(stage.outbox.frames) > sealed + 5, "frames are sealed again")
+    frames = stage.outbox.frames
+    # In order, and none of the time in which nothing could be seen.
+    assert [f.captured_at for f in frames] == sorted(f.captured_at for f in frames)
+    gaps = [
+        (later.captured_at - sooner.captured_at).total_seconds()
+        for sooner, later in itertools.pairwise(frames)
+    ]
+    assert max(gaps) > 1.4

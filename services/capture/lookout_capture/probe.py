@@ -32,6 +32,7 @@ _ADVICE = {
     "no_picture": "set the key frame interval to two seconds or less",
     "no_video": "this address gives sound or data only: take that of the picture",
     "silent": "the picture stopped while sound goes on: restart the camera, and look for a newer firmware",
+    "broken": "look at the camera's power and network; does it restart by itself?",
     "ended": "the camera closed the stream: are too many viewers connected?",
     "no_hardware": "set hardware decoding to auto or off",
     "stuck": "the read does not return: name resolution or a driver hangs; try the address as numbers",

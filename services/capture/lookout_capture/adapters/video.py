@@ -240,6 +240,8 @@ class VideoSource:
                 packet = next(packets, None)
             except FFmpegError as error:
                 failure = self._explain(error, self._monotonic() - started)
+                if failure.kind == "unreachable":
+                    failure = Explanation("broken", "the connection broke off")
             else:
                 if packet is None:
                     return
@@ -337,6 +339,10 @@ def _stated_age_s(container: InputContainer, frame: VideoFrame, now: datetime) -
 def _decode(packet: "Packet[VideoStream]") -> Iterator[VideoFrame | Unreadable]:
     try:
         frames = packet.decode()
+    except av.error.ArgumentError:
+        # What a decoder says of an image for which it was not allowed to make room.
+        yield Unreadable(f"image damaged, or of more than {MAX_PIXELS // 1_000_000} million pixels")
+        return
     except FFmpegError as error:
         yield Unreadable(f"damaged image: {type(error).__name__}")
         return
