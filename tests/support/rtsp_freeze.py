@@ -9,6 +9,7 @@ import json
 import sys
 import threading
 import time
+from contextlib import suppress
 
 from lookout.telemetry.logs import configure_logging
 from lookout_capture.domain import BackOff
@@ -72,6 +73,9 @@ def _case(camera: RtspCamera, *, transport: str, restarted: bool, frozen_s: floa
             "readers_after": len(camera_threads()),
             "stuck_readers": live.count("stuck_readers"),
         }
+    # A thread that has ended is still listed for a moment.
+    with suppress(AssertionError):
+        until(lambda: all_threads() <= threads, "threads ended", 5)
     found |= {
         "threads_beside_capture": threads,
         "threads_after_stop": all_threads(),

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from lookout_capture.adapters.hardware import HardwareDecodingError
@@ -33,13 +33,14 @@ CameraOption = Annotated[
 SecondsOption = Annotated[
     float, typer.Option(min=0.5, max=600, help="How long to watch the camera.")
 ]
-TransportOption = Annotated[str, typer.Option(help="How RTSP carries its data: tcp, udp or http.")]
+Transport = Literal["tcp", "udp", "http", "https"]
+TransportOption = Annotated[Transport, typer.Option(help="How RTSP carries its data.")]
 HardwareOption = Annotated[
     str, typer.Option(help="Decode by a device: off, auto, or a kind by name (cuda, vaapi, …).")
 ]
 
 
-def check_camera(source: str, *, seconds: float, transport: str, hardware: str) -> bool:
+def check_camera(source: str, *, seconds: float, transport: Transport, hardware: str) -> bool:
     """Look at a camera and tell what it gives; whether it works. Credentials are never printed."""
     if source == "-":
         source = (
@@ -116,7 +117,7 @@ def rows(report: CameraReport) -> Iterator[tuple[str, str, str]]:
             else "",
         )
     for detail, count in report.unreadable.most_common(3):
-        yield "unreadable", f"{count} images: {detail}", "lost data, mostly: over UDP try tcp"
+        yield "unreadable", f"{count} images: {detail}", "if it says damaged: over UDP try tcp"
     for irregular, count in report.irregularities.items():
         yield "irregular", f"{irregular} x {count}", "it is read on; look for a newer firmware"
 

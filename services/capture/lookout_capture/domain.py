@@ -187,7 +187,7 @@ class BackOff:
     """Waits that grow with each failure; half of each is random, so that cameras do not come back in step."""
 
     base_s: float = 0.5
-    cap_s: float = 10.0
+    cap_s: float = 5.0
 
     def delay_s(self, failures: int, rng: random.Random) -> float:
         """Seconds to wait after the ``failures``-th failure in a row (from 1)."""

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         "(cuda, vaapi, …), which is an error where it cannot be had.",
     )
     reopen_within_s: float = Field(
-        default=10.0,
+        default=5.0,
         gt=0,
         description="Longest wait before a camera that fails is tried again; waits grow up to it, and half is random.",
     )

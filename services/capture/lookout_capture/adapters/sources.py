@@ -30,11 +30,6 @@ class Sources:
         """Find the device that decodes. Raises `HardwareDecodingError`."""
         object.__setattr__(self, "_device", choose_device(self.hardware_decoding))
 
-    @property
-    def decoder(self) -> str:
-        """What decodes, where it can: "software" or a kind of device."""
-        return self._device or "software"
-
     def __call__(self, camera: CameraSpec) -> FrameSource:
         """A source of the camera's kind; a path that turns out to be a folder is read as one."""
         kind = camera.kind

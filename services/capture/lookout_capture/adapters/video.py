@@ -195,7 +195,8 @@ class VideoSource:
         rate = float(stream.average_rate or _UNKNOWN_RATE)
         if not self._live:
             return Played(Schedule(self._pacing), fps=rate)
-        if container.format.name == "hls" or container.duration:
+        over_http = self._camera.kind is SourceKind.HTTP
+        if over_http and (container.format.name == "hls" or container.duration):
             return Played(Schedule(Pacing.REAL_TIME, late_at_most_s=_HLS_LATE_S), fps=rate)
         # Pictures in a row carry no times; FFmpeg makes up 25 a second.
         return AsItArrives() if container.format.name in {"mpjpeg", "mjpeg"} else ByItsClock()
