@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lookout_capture.adapters import video
 from lookout_capture.adapters.video import VideoSource
 from lookout_capture.domain import CameraSpec, Pacing
 from lookout_capture.ports import SourceError
@@ -275,3 +276,26 @@ def test_a_recording_by_http_plays_in_real_time() -> None:
         items = list(source.frames(pause))
     assert len([item for item in items if isinstance(item, RawFrame)]) == 30
     assert max(waits) == pytest.approx(29 / 15, abs=0.1)
+
+
+def test_a_stream_that_sends_data_and_never_an_image_is_told_instead_of_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A decoder that waits for a key frame that never comes takes everything and gives nothing.
+    monkeypatch.setattr(video, "_decode", lambda _: iter(()))
+    monkeypatch.setattr(video, "_NO_IMAGE_S", 1.0)
+    with http_camera(Pages({"/mjpg": mjpeg(_walk, fps=20)})) as address:
+        source = VideoSource(CameraSpec("van-1", f"{address}/mjpg"), clock=now_utc)
+        with pytest.raises(SourceError, match="no image could be made of it") as told:
+            list(source.frames(lambda _: False))
+    assert told.value.kind == "no_picture"
+
+
+def test_a_stream_that_sends_data_and_never_an_image_ends_when_told_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(video, "_decode", lambda _: iter(()))
+    asked = itertools.count()
+    with http_camera(Pages({"/mjpg": mjpeg(_walk, fps=20)})) as address:
+        source = VideoSource(CameraSpec("van-1", f"{address}/mjpg"), clock=now_utc)
+        assert list(source.frames(lambda _: next(asked) >= 10)) == []
