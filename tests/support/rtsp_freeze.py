@@ -36,6 +36,18 @@ def _settle(live: LiveCamera) -> None:
     until(lambda: live.worker.take() is None and time.monotonic() > ending, "settled", 60)
 
 
+def _freeze(camera: RtspCamera, live: LiveCamera, frozen_s: float) -> dict[str, object]:
+    camera.freeze()
+    frozen_at = time.monotonic()
+    noticed_after_s = round(seconds(lambda: not live.worker.up, "noticed", 60), 1)
+    until(lambda: time.monotonic() - frozen_at >= frozen_s, "frozen for long", frozen_s + 5)
+    return {
+        "noticed_after_s": noticed_after_s,
+        "memory_frozen_mib": _memory(),
+        "threads_frozen": all_threads(),
+    }
+
+
 def _case(camera: RtspCamera, *, transport: str, restarted: bool, frozen_s: float) -> None:
     threads = all_threads()
     with live_camera(
@@ -55,11 +67,7 @@ def _case(camera: RtspCamera, *, transport: str, restarted: bool, frozen_s: floa
             "memory_before_mib": _memory(),
             "threads_before": all_threads(),
         }
-        camera.freeze()
-        frozen_at = time.monotonic()
-        found["noticed_after_s"] = round(seconds(lambda: not live.worker.up, "noticed", 60), 1)
-        until(lambda: time.monotonic() - frozen_at >= frozen_s, "frozen for long", frozen_s + 5)
-        found |= {"memory_frozen_mib": _memory(), "threads_frozen": all_threads()}
+        found |= _freeze(camera, live, frozen_s)
         if restarted:
             camera.stop()
             camera.start()

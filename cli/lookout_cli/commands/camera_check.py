@@ -10,6 +10,7 @@ from lookout_capture.adapters.hardware import HardwareDecodingError
 from lookout_capture.adapters.sources import Sources
 from lookout_capture.domain import CameraSpec, CameraSpecError
 from lookout_capture.probe import CameraReport, probe
+from lookout_capture.readings import StreamDescription
 from rich.markup import escape
 from rich.table import Table
 
@@ -81,16 +82,27 @@ def rows(report: CameraReport) -> Iterator[tuple[str, str, str]]:
         yield "camera", f"{report.source}: {kind}: {detail}", report.advice or "try it again"
     else:
         yield "camera", f"{report.source}: {report.images} images", ""
-    stream = report.stream
-    if stream is not None:
-        yield "stream", f"{stream.codec} {stream.pixel_format}, {stream.transport}", ""
-        low = stream.height < _LEAST_HEIGHT
-        yield (
-            "size",
-            f"{stream.width} x {stream.height}",
-            "faces far away will be too small: set the camera to 720 lines or more" if low else "",
-        )
-        yield "decoder", stream.decoder, ""
+    if report.stream is not None:
+        yield from _of_stream(report.stream)
+    yield from _of_time(report)
+    for detail, count in report.unreadable.most_common(3):
+        yield "unreadable", f"{count} images: {detail}", "if it says damaged: over UDP try tcp"
+    for irregular, count in report.irregularities.items():
+        yield "irregular", f"{irregular} x {count}", "it is read on; look for a newer firmware"
+
+
+def _of_stream(stream: StreamDescription) -> Iterator[tuple[str, str, str]]:
+    yield "stream", f"{stream.codec} {stream.pixel_format}, {stream.transport}", ""
+    low = stream.height < _LEAST_HEIGHT
+    yield (
+        "size",
+        f"{stream.width} x {stream.height}",
+        "faces far away will be too small: set the camera to 720 lines or more" if low else "",
+    )
+    yield "decoder", stream.decoder, ""
+
+
+def _of_time(report: CameraReport) -> Iterator[tuple[str, str, str]]:
     if report.first_image_s is not None:
         yield "first image", f"after {report.first_image_s:.1f} s", ""
     if report.fps is not None:
@@ -116,10 +128,6 @@ def rows(report: CameraReport) -> Iterator[tuple[str, str, str]]:
             if off
             else "",
         )
-    for detail, count in report.unreadable.most_common(3):
-        yield "unreadable", f"{count} images: {detail}", "if it says damaged: over UDP try tcp"
-    for irregular, count in report.irregularities.items():
-        yield "irregular", f"{irregular} x {count}", "it is read on; look for a newer firmware"
 
 
 def _now() -> datetime:

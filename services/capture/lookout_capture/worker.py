@@ -260,10 +260,10 @@ class CameraWorker:
                 self._metrics.dropped(camera_id, DropReason.UNREADABLE)
                 self._log.debug("camera.unreadable", detail=item.detail)
             case Irregularity():
-                self._metrics.irregular(camera_id, item.kind)
+                self._metrics.streams.irregular(camera_id, item.kind)
                 self._log.debug("camera.irregular", kind=str(item.kind))
             case StreamDescription():
-                self._metrics.stream(camera_id, item)
+                self._metrics.streams.described(camera_id, item)
                 self._log.info("camera.stream", **asdict(item))
         return not reading.stopping.is_set()
 
@@ -285,7 +285,7 @@ class CameraWorker:
         if dropped is not None:
             self._metrics.dropped(camera_id, dropped)
         if frame.stated_age_s is not None:
-            self._metrics.stated_age(camera_id, frame.stated_age_s)
+            self._metrics.streams.stated_age(camera_id, frame.stated_age_s)
         if recovered:
             self._log.info("camera.up", source=self.camera.redacted())
         self._wake.set()
