@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -19,14 +20,17 @@ Report = Callable[[str, int, int], None]
 
 
 @contextmanager
-def progress_bars() -> Iterator[Report]:
-    """A bar for every piece of work that is reported, in the order of their beginning."""
+def progress_bars(console: Console = out) -> Iterator[Report]:
+    """A bar for every piece of work that is reported, in the order of their beginning.
+
+    Commands whose output is for programs show them on standard error.
+    """
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         TimeElapsedColumn(),
-        console=out,
+        console=console,
     ) as progress:
         tasks: dict[str, TaskID] = {}
 
@@ -39,9 +43,3 @@ def progress_bars() -> Iterator[Report]:
         for task in progress.task_ids:
             known = progress.tasks[task].total
             progress.update(task, total=known or 1, completed=known or 1)
-
-
-@contextmanager
-def no_bars() -> Iterator[Report]:
-    """Where output is for a machine: nothing is shown."""
-    yield lambda _text, _done, _total: None

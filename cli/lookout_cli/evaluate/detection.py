@@ -18,12 +18,12 @@ from lookout.vision.pack import LoadedPack, load_pack
 from lookout.vision.tiles import TiledLook, TileRules
 from rich.table import Table
 
-from lookout_cli.console import out, told_plainly
+from lookout_cli.console import err, out, told_plainly
 from lookout_cli.demo.photographs import Photographs, fetch_photographs
 from lookout_cli.evaluate.distance import Portrait, frames_at, portraits
-from lookout_cli.evaluate.portraits import PeopleFolderArgument, people_in
+from lookout_cli.evaluate.portraits import PeopleArgument, people_in
 from lookout_cli.models.store import DEFAULT_PACK, default_models_folder
-from lookout_cli.progress import Report, no_bars, progress_bars
+from lookout_cli.progress import Report, progress_bars
 
 SIDES = (16, 20, 24, 32, 40, 48, 64, 96, 128, 200)
 """Sides of a face's box, pixels of the frame."""
@@ -126,7 +126,7 @@ class _Count:
 
 
 def detection(
-    folder: PeopleFolderArgument,
+    source: PeopleArgument,
     faces: Annotated[int, typer.Option(min=1, help="People shown at each size.")] = 100,
     seed: Annotated[int, typer.Option(help="Another seed, other places.")] = 1,
     pack: Annotated[str, typer.Option(help="Model pack.")] = DEFAULT_PACK,
@@ -135,11 +135,11 @@ def detection(
 ) -> None:
     """Scale real faces to 16 up to 200 pixels, put them before real backgrounds, and count who is found, and how fast."""
     with told_plainly():
-        people = people_in(folder)
+        people = people_in(source)
         loaded = load_pack(pack, models)
         photographs = fetch_photographs(models.parent / "photographs", lambda _: None)
         shown = portraits(people, loaded.detector(), faces)
-        with no_bars() if as_json else progress_bars() as report:
+        with progress_bars(err) as report:
             results = evaluate_detection(loaded, shown, photographs, seed=seed, report=report)
     eyes = float(np.mean([face.inter_eye for face in shown]))
     if as_json:

@@ -19,11 +19,12 @@ from lookout.vision.quality import measure_shot
 from rich.table import Table
 from scipy.stats import spearmanr
 
-from lookout_cli.console import out, told_plainly
+from lookout_cli.console import err, out, told_plainly
 from lookout_cli.evaluate.degradations import degradations
-from lookout_cli.evaluate.portraits import PeopleFolderArgument, middle_face, people_in, read_image
+from lookout_cli.evaluate.portraits import PeopleArgument, middle_face, people_in, read_image
+from lookout_cli.evaluate.samples import Half
 from lookout_cli.models.store import DEFAULT_PACK, default_models_folder
-from lookout_cli.progress import Report, no_bars, progress_bars
+from lookout_cli.progress import Report, progress_bars
 
 DISCARDED = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Shares of the worst shots that are left out."""
@@ -61,17 +62,12 @@ class QualityResult:
     score_by_tenth: tuple[float, ...]
 
 
-def is_fitted_on(person: str) -> bool:
-    """Whether the weights of quality were fitted on this identity: the first hex digit of its name's SHA-256 is even."""
-    return int(hashlib.sha256(person.encode()).hexdigest()[0], 16) % 2 == 0
-
-
 def evaluate_quality(
     loaded: LoadedPack, people: Mapping[str, Sequence[Path]], *, report: Report
 ) -> dict[str, QualityResult]:
     """Enrol the first picture of whoever has several, spoil the others in every way, and compare.
 
-    People with one picture are those who are not enrolled: they set the threshold. Models run on one thread; blocks for
+    The weights of quality were fitted on half a. People with one picture are those who are not enrolled: they set the threshold. Models run on one thread; blocks for
     about 20 milliseconds a shot, and there are 19 of each picture.
     """
     cv2.setNumThreads(1)
@@ -87,10 +83,10 @@ def evaluate_quality(
         probes += maker.shots(name, people[name][1:], report, spoil=True)
         report("spoiling pictures", number, len(gallery))
     sets = {
-        "fitted half": [shot for shot in probes if is_fitted_on(shot.person)],
-        "other half": [shot for shot in probes if not is_fitted_on(shot.person)],
+        "half a (fitted on)": [shot for shot in probes if Half.A.holds(shot.person)],
+        "half b": [shot for shot in probes if Half.B.holds(shot.person)],
     }
-    sets["other half, untouched"] = [shot for shot in sets["other half"] if shot.spoilt == "none"]
+    sets["half b, untouched"] = [shot for shot in sets["half b"] if shot.spoilt == "none"]
     return {name: judge(shots, gallery, threshold) for name, shots in sets.items() if shots}
 
 
@@ -171,16 +167,16 @@ def _matrix(shots: Sequence[Shot]) -> FloatArray:
 
 
 def quality(
-    folder: PeopleFolderArgument,
+    source: PeopleArgument,
     pack: Annotated[str, typer.Option(help="Model pack.")] = DEFAULT_PACK,
     models: Annotated[Path, typer.Option(help="Folder of model files.")] = default_models_folder(),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Spoil pictures of people in many ways, and see whether leaving out the poor shots leaves out the unrecognised."""
     with told_plainly():
-        people = people_in(folder, enrolled=True)
+        people = people_in(source, enrolled=True)
         loaded = load_pack(pack, models)
-        with no_bars() if as_json else progress_bars() as report:
+        with progress_bars(err) as report:
             results = evaluate_quality(loaded, people, report=report)
     if as_json:
         sets = {name: asdict(result) for name, result in results.items()}

@@ -23,13 +23,13 @@ from lookout_detection.shots import ShotCutter, Sight
 from prometheus_client import CollectorRegistry
 from rich.table import Table
 
-from lookout_cli.console import out, told_plainly
+from lookout_cli.console import err, out, told_plainly
 from lookout_cli.demo.footage import Street
 from lookout_cli.demo.photographs import Photographs, fetch_photographs
 from lookout_cli.evaluate.crowd import Truth, crowd, truth_of
 from lookout_cli.evaluate.following import FollowingCount
 from lookout_cli.models.store import DEFAULT_PACK, default_models_folder
-from lookout_cli.progress import Report, no_bars, progress_bars
+from lookout_cli.progress import Report, progress_bars
 
 _CAMERA = "street"
 _BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -216,7 +216,7 @@ def tracking(
     with told_plainly():
         loaded = load_pack(pack, models)
         cache = models.parent / "photographs"
-        with no_bars() if as_json else progress_bars() as report:
+        with progress_bars(err) as report:
             photographs = fetch_photographs(cache, lambda _: None)
             results = evaluate_tracking(
                 loaded,

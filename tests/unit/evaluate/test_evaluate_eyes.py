@@ -6,18 +6,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from lookout.enrolment.source import SourceError
 from lookout.vision.detector import Detections
 from lookout_cli.__main__ import app
 from lookout_cli.demo.photographs import Photographs
 from lookout_cli.evaluate.degradations import degradations
 from lookout_cli.evaluate.distance import Portrait, frames_at
 from lookout_cli.evaluate.portraits import middle_face, people_in
+from lookout_cli.evaluate.samples import SamplesError
 from lookout_cli.evaluate.shot_quality import (
     DISCARDED,
     Shot,
     fnir_by_discard,
-    is_fitted_on,
     judge,
 )
 from typer.testing import CliRunner
@@ -108,12 +107,6 @@ def test_shots_are_judged_by_the_score_against_their_own_person() -> None:
     assert result.score_by_tenth[:3] == pytest.approx((0, 0.6, 1))
 
 
-def test_the_halves_are_named_by_the_name_alone() -> None:
-    halves = [is_fitted_on(f"person-{number}") for number in range(400)]
-    assert 150 < sum(halves) < 250
-    assert is_fitted_on("person-1") == is_fitted_on("person-1")
-
-
 def test_the_face_in_the_middle_is_the_pictures_own() -> None:
     image = np.zeros((100, 100, 3), np.uint8)
     boxes = np.array([[0, 0, 20, 20], [40, 40, 60, 60]], np.float32)
@@ -126,21 +119,21 @@ def test_the_face_in_the_middle_is_the_pictures_own() -> None:
 
 
 def test_a_folder_without_people_says_what_is_wanted(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="one folder of pictures per person"):
+    with pytest.raises(SamplesError, match="one folder per person"):
         people_in(tmp_path)
     for name in ("a/1.png", "b/1.jpg"):
         path = tmp_path / name
         path.parent.mkdir()
         path.touch()
     assert sorted(people_in(tmp_path)) == ["a", "b"]
-    with pytest.raises(SourceError, match="people with several pictures"):
+    with pytest.raises(SamplesError, match="people with several pictures"):
         people_in(tmp_path, enrolled=True)
 
 
 def test_an_empty_folder_is_told_plainly_by_the_command(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["evaluate", "detection", str(tmp_path), "--json"])
     assert result.exit_code == 1
-    assert "holds no pictures" in " ".join(result.output.split())
+    assert "fewer than two people" in " ".join(result.output.split())
 
 
 def test_every_evaluation_explains_itself() -> None:
