@@ -22,7 +22,6 @@ from scipy.stats import spearmanr
 from lookout_cli.console import err, out, told_plainly
 from lookout_cli.evaluate.degradations import degradations
 from lookout_cli.evaluate.portraits import PeopleArgument, middle_face, people_in, read_image
-from lookout_cli.evaluate.samples import Half
 from lookout_cli.models.store import DEFAULT_PACK, default_models_folder
 from lookout_cli.progress import Report, progress_bars
 
@@ -62,12 +61,20 @@ class QualityResult:
     score_by_tenth: tuple[float, ...]
 
 
+def is_fitted_on(person: str) -> bool:
+    """Whether the weights of quality were fitted on this identity, as the packs' figures were.
+
+    The lowest bit of the first byte of its name's SHA-256 is 0.
+    """
+    return hashlib.sha256(person.encode()).digest()[0] & 1 == 0
+
+
 def evaluate_quality(
     loaded: LoadedPack, people: Mapping[str, Sequence[Path]], *, report: Report
 ) -> dict[str, QualityResult]:
     """Enrol the first picture of whoever has several, spoil the others in every way, and compare.
 
-    The weights of quality were fitted on half a. People with one picture are those who are not enrolled: they set the threshold. Models run on one thread; blocks for
+    People with one picture are those who are not enrolled: they set the threshold. Models run on one thread; blocks for
     about 20 milliseconds a shot, and there are 19 of each picture.
     """
     cv2.setNumThreads(1)
@@ -83,10 +90,10 @@ def evaluate_quality(
         probes += maker.shots(name, people[name][1:], report, spoil=True)
         report("spoiling pictures", number, len(gallery))
     sets = {
-        "half a (fitted on)": [shot for shot in probes if Half.A.holds(shot.person)],
-        "half b": [shot for shot in probes if Half.B.holds(shot.person)],
+        "fitted half": [shot for shot in probes if is_fitted_on(shot.person)],
+        "other half": [shot for shot in probes if not is_fitted_on(shot.person)],
     }
-    sets["half b, untouched"] = [shot for shot in sets["half b"] if shot.spoilt == "none"]
+    sets["other half, untouched"] = [shot for shot in sets["other half"] if shot.spoilt == "none"]
     return {name: judge(shots, gallery, threshold) for name, shots in sets.items() if shots}
 
 

@@ -44,12 +44,14 @@ _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32
 """Immerkaer (1996): blind to edges, its answer to noise is six times the noise."""
 _NOISE_BLOCK = 8
 _SMOOTH_SIGMA = 0.8
-_NOISE_LEFT = 0.37
-"""Of white noise's variance in the Laplacian of the smoothed chip; measured."""
+_SECOND = np.array([[1, -2, 1]], dtype=np.float32)
+"""Second difference along a row."""
+_NOISE_LEFT = 0.131
+"""Of white noise's variance in the second difference of the smoothed chip; measured."""
 
 # Weights of `overall`: a logistic regression, weights at least 0, on whether a shot was recognised.
 # Fitted on half the identities; see docs/accuracy.md.
-_BIAS, _W_DETAIL, _W_NOISE, _W_POSE, _W_BLOWN, _W_FEATURES = 2.35, 2.7, 0.9, 1.95, 1.1, 0.29
+_BIAS, _W_DETAIL, _W_NOISE, _W_POSE, _W_BLOWN, _W_FEATURES = 2.35, 3.4, 0.85, 2.45, 1.1, 0.29
 _LEAST_SCORE = 1e-4
 _NOISE_VARIANCE = 100.0
 """Grey levels squared: without it, a flat face's noise would count as sharp."""
@@ -81,7 +83,8 @@ class ShotQuality:
         contrast: standard deviation of the grey face, 0 to 0.5.
         visible: share of the box inside the image, 0 to 1.
         detail: fine structure of the inner face at an embedder's size, free of noise: variance of
-            the Laplacian over the variance (plus 100), 0 upwards. Size, focus and movement in one.
+            the second difference over the variance (plus 100), along rows or along columns,
+            whichever has less, 0 upwards. Size, focus and movement in one.
         noise: standard deviation of the sensor's noise, grey levels, at an embedder's size.
         blown: share of the inner face that is overexposed, 0 to 1.
         features: the least contrast of left eye, right eye and mouth, over that of the face; low
@@ -123,7 +126,7 @@ def measure_shot(image_bgr: Image, box: FloatArray, landmarks: FloatArray) -> Sh
 
     `overall` estimates how likely an embedder is to recognise the face (at FPIR 1 %, among 420):
     1 / (1 + exp(-z)), times the visible share squared, with z the weighted sum of the logarithms of
-    five scores of 0 to 1, so that one bad score spoils it: detail d / (d + 0.005), noise
+    five scores of 0 to 1, so that one bad score spoils it: detail d / (d + 0.001), noise
     1 / (1 + (n / 8)^2), pose cos(yaw) cos(pitch), exposure 1 - blown, features f / (f + 0.4).
 
     Args:
@@ -158,7 +161,7 @@ def measure_shot(image_bgr: Image, box: FloatArray, landmarks: FloatArray) -> Sh
         features=features,
         overall=visible**2
         * _chance(
-            (_W_DETAIL, detail / (detail + 0.005)),
+            (_W_DETAIL, detail / (detail + 0.001)),
             (_W_NOISE, 1 / (1 + (noise / 8) ** 2)),
             (_W_POSE, turned),
             (_W_BLOWN, 1 - blown),
@@ -181,10 +184,11 @@ def _chip_measures(image: Image, landmarks: FloatArray) -> tuple[float, float, f
     face = cv2.cvtColor(chip, cv2.COLOR_BGR2GRAY)[_INNER].astype(np.float32)
     smooth = cv2.GaussianBlur(face, (0, 0), _SMOOTH_SIGMA)
     noise = _noise(face)
-    edges = float(cv2.Laplacian(smooth, cv2.CV_32F).var()) - _NOISE_LEFT * noise**2
+    # Movement wipes out detail along its own direction only.
+    edges = min(float(cv2.filter2D(smooth, -1, kernel).var()) for kernel in (_SECOND, _SECOND.T))
     least = min(float(smooth[place].std()) for place in _FEATURES)
     return (
-        max(0.0, edges) / (float(face.var()) + _NOISE_VARIANCE),
+        max(0.0, edges - _NOISE_LEFT * noise**2) / (float(face.var()) + _NOISE_VARIANCE),
         noise,
         float((face >= _BLOWN_FROM).mean()),
         least / (float(face.std()) + 2),

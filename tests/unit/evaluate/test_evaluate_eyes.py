@@ -17,6 +17,7 @@ from lookout_cli.evaluate.shot_quality import (
     DISCARDED,
     Shot,
     fnir_by_discard,
+    is_fitted_on,
     judge,
 )
 from typer.testing import CliRunner
@@ -105,6 +106,11 @@ def test_shots_are_judged_by_the_score_against_their_own_person() -> None:
     assert result.rank_correlation == 1.0
     assert result.fnir[0] == pytest.approx(2 / 3, abs=1e-4)
     assert result.score_by_tenth[:3] == pytest.approx((0, 0.6, 1))
+
+
+def test_half_of_all_names_are_of_the_fitted_half() -> None:
+    fitted = sum(is_fitted_on(f"person-{number}") for number in range(400))
+    assert 160 < fitted < 240
 
 
 def test_the_face_in_the_middle_is_the_pictures_own() -> None:
