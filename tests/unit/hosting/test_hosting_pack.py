@@ -7,9 +7,12 @@ import onnxruntime
 import pytest
 from lookout.hosting.platform import Platform
 from lookout.hosting.settings import PlatformSettings
-from lookout.vision.errors import ModelFileMissingError, ModelLoadError
+from lookout.vision.errors import ModelFileCorruptError, ModelFileMissingError, ModelLoadError
 from lookout.vision.pack import LoadedPack
 from lookout.vision.sessions import ExecutionProvider
+from lookout_embedding.__main__ import build
+from lookout_embedding.settings import Settings as EmbeddingSettings
+from support.own_pack import first_pixels, write_pack
 from support.scene import pulled_models
 
 
@@ -49,3 +52,18 @@ def test_the_metrics_name_the_pack_its_hash_and_what_computes_it(
         "sha256": loaded.pack.sha256,
         "provider": ExecutionProvider.CPU,
     }
+
+
+def test_a_service_whose_model_file_was_swapped_is_not_built_again(
+    platform: Platform, tmp_path: Path
+) -> None:
+    manifest = write_pack(tmp_path, 112, "{colour: bgr}")
+    own = with_settings(platform, pack=str(manifest), models_folder=tmp_path)
+    build(own, EmbeddingSettings())
+
+    (tmp_path / "own.onnx").write_bytes(first_pixels(112, last=False, factor=-3.0))
+
+    with pytest.raises(ModelFileCorruptError, match="run: lookout models pull own"):
+        build(
+            with_settings(platform, pack=str(manifest), models_folder=tmp_path), EmbeddingSettings()
+        )
