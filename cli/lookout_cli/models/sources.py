@@ -132,6 +132,8 @@ def _pip_download(distribution: Distribution, folder: Path) -> Path:
         *_pip_command(),
         "download",
         *("--no-deps", "--require-hashes", "--disable-pip-version-check", "--no-input", "--quiet"),
+        # Whoever cannot reach an index has another pack to fall back to: half a minute tells.
+        *("--retries", "2", "--timeout", "10"),
         *form,
         *("--dest", str(target), "--requirement", str(requirements)),
     ]
