@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import process_time
 from typing import Annotated
 
 import cv2
@@ -42,7 +42,7 @@ class DetectionResult:
     Attributes:
         frame: 720p or 1080p.
         look: the way of looking.
-        ms: median milliseconds a frame, one thread.
+        ms: median milliseconds of processor time a frame, one thread: other work on the machine adds nothing to it.
         recall: by side of the face's box in pixels, share of faces found.
         false_per_frame: detections that are no face, per frame.
     """
@@ -107,9 +107,9 @@ class _Count:
         self._seconds: list[float] = []
 
     def add(self, side: int, boxes: FloatArray, find: Find, image: Image) -> None:
-        began = perf_counter()
+        began = process_time()
         found = find(image)
-        self._seconds.append(perf_counter() - began)
+        self._seconds.append(process_time() - began)
         overlap = iou_matrix(boxes, found.boxes)
         hits = overlap.max(axis=1, initial=0) >= _FOUND
         self._found.setdefault(side, []).extend(bool(hit) for hit in hits)

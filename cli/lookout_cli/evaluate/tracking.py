@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Annotated
 
 import cv2
@@ -64,8 +64,8 @@ class TrackingResult:
         shots_per_pass: the same, for each person.
         embeddings_saved: 1 - shots / faces.
         rejected: shots that were not usable, by reason.
-        ms_follow: milliseconds of following a frame, on average.
-        ms_shots: milliseconds of judging and cutting shots, for each frame on average.
+        ms_follow: milliseconds of processor time of following a frame, on average.
+        ms_shots: the same of judging and cutting shots, for each frame on average.
     """
 
     way: str
@@ -97,7 +97,7 @@ def ways_of(settings: Settings) -> tuple[Way, ...]:
     )
 
 
-class _Follower:
+class Follower:
     """One way of following, with everything it needs, over a street."""
 
     def __init__(self, way: Way, chips: ChipContract, refiner: LandmarkRefiner) -> None:
@@ -133,12 +133,12 @@ class _Follower:
             boxes=found.boxes,
             scores=found.scores,
         )
-        began = perf_counter()
+        began = process_time()
         followed = follow(self._view, look, self.way.rules)
-        then = perf_counter()
+        then = process_time()
         sight = Sight(frame=_frame(look), deployment=self._deployment, image=image, found=found)
         self._view, shots = self._cutter.choose(sight, followed.view, followed.seen, self._rejected)
-        self._shots_s += perf_counter() - then
+        self._shots_s += process_time() - then
         self._follow_s += then - began
         rows = [row for row, track in enumerate(followed.seen) if track is not None]
         self.count.frame(truth, found.boxes[rows], [name for name in followed.seen if name])
@@ -189,7 +189,7 @@ def evaluate_tracking(
         pack_sha256=pack.sha256, size=pack.embedder.size, template=pack.embedder.template_points
     )
     refiner = loaded.refiner()
-    followers = [_Follower(way, chips, refiner) for way in ways_of(settings)]
+    followers = [Follower(way, chips, refiner) for way in ways_of(settings)]
     script = crowd(people, seconds=seconds, seed=seed)
     street = Street(photographs, seconds=seconds, seed=seed, script=script, script_s=seconds)
     frames = round(seconds * fps)

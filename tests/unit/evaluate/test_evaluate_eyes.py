@@ -1,16 +1,21 @@
 """`lookout evaluate detection`, `tracking` and `quality`, on small material."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from lookout.vision.detector import Detections
+from lookout.vision.landmarks import DetectorLandmarks
+from lookout.vision.pack import LoadedPack
 from lookout_cli.__main__ import app
 from lookout_cli.demo.photographs import Photographs
+from lookout_cli.evaluate.crowd import Truth
 from lookout_cli.evaluate.degradations import degradations
-from lookout_cli.evaluate.distance import Portrait, frames_at
+from lookout_cli.evaluate.detection import evaluate_detection
+from lookout_cli.evaluate.distance import Portrait, frames_at, portraits
 from lookout_cli.evaluate.portraits import middle_face, people_in
 from lookout_cli.evaluate.samples import SamplesError
 from lookout_cli.evaluate.shot_quality import (
@@ -20,7 +25,11 @@ from lookout_cli.evaluate.shot_quality import (
     is_fitted_on,
     judge,
 )
+from lookout_cli.evaluate.tracking import Follower, ways_of
+from lookout_detection.ports import ChipContract
+from lookout_detection.settings import Settings as DetectionSettings
 from typer.testing import CliRunner
+from unit.detection.scenes import NOW, PACK, PICTURE, TEMPLATE, face_at
 
 BOX = np.array([60, 50, 140, 160], np.float32)
 LANDMARKS = np.array([[80, 90], [120, 90], [100, 115], [84, 134], [116, 134]], np.float32)
@@ -147,3 +156,42 @@ def test_every_evaluation_explains_itself() -> None:
         result = CliRunner().invoke(app, ["evaluate", name, "--help"])
         assert result.exit_code == 0
         assert "--json" in result.output
+
+
+@pytest.mark.models
+@pytest.mark.faces
+def test_detection_is_measured_by_size_and_way_of_looking(
+    mobile: LoadedPack,
+    faces: dict[str, list[Path]],
+    photographs: Photographs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lookout_cli.evaluate.detection.SIDES", (16, 96))
+    monkeypatch.setattr("lookout_cli.evaluate.detection.FRAMES", {"720p": (1280, 720)})
+    shown = portraits(dict(list(faces.items())[:8]), mobile.detector(), 4)
+    told: list[tuple[int, int]] = []
+    results = evaluate_detection(
+        mobile, shown, photographs, seed=1, report=lambda _, done, total: told.append((done, total))
+    )
+    assert len(shown) == 4
+    assert told == [(1, 2), (2, 2)]
+    shares = {one.look: one.recall for one in results}
+    assert len(shares) == 5
+    assert all(recall[96] == 1 for recall in shares.values())
+    assert shares["whole frame at 640"][16] < shares["640 and tiles of 320, twice enlarged"][16]
+    assert all(one.ms > 0 for one in results)
+
+
+def test_following_counts_what_it_sends_and_what_it_saves() -> None:
+    chips = ChipContract(pack_sha256=PACK, size=112, template=TEMPLATE)
+    way, *_ = ways_of(DetectionSettings())
+    follower = Follower(way, chips, DetectorLandmarks())
+    for number in range(12):
+        found = face_at(200 + 5 * number, 100)
+        truth = Truth(walks=(0,), boxes=found.boxes)
+        at = NOW + timedelta(seconds=number / 10)
+        follower.frame(number, at, PICTURE, found, truth)
+    result = follower.result(10)
+    assert (result.passes, result.id_switches, result.tracks, result.coverage) == (1, 0, 1, 1.0)
+    assert (result.faces, result.shots, result.shots_per_pass) == (12, 2, 2.0)
+    assert result.embeddings_saved == pytest.approx(1 - 2 / 12, abs=1e-3)
