@@ -85,7 +85,8 @@ class ShotQuality:
         detail: fine structure of the inner face at an embedder's size, free of noise: variance of
             the second difference over the variance (plus 100), along rows or along columns,
             whichever has less, 0 upwards. Size, focus and movement in one.
-        noise: standard deviation of the sensor's noise, grey levels, at an embedder's size.
+        noise: standard deviation of noise at an embedder's size, grey levels; about a quarter of
+            what the sensor adds to each colour, as pixels are averaged on the way.
         blown: share of the inner face that is overexposed, 0 to 1.
         features: the least contrast of left eye, right eye and mouth, over that of the face; low
             where something flat hides one of them: a mask, dark glasses, a hand.
