@@ -158,9 +158,7 @@ def evaluate(
     rng = np.random.default_rng(plan.seed)
     # Where roles are given the gallery may be fixed: drawing it again would count the same searches twice.
     times = 1 if any(sample.role is Role.GALLERY for sample in samples) else plan.draws
-    draws = [
-        draw(samples, enrolled=plan.enrolled, images=plan.images, rng=rng) for _ in range(times)
-    ]
+    draws = [draw(samples, enrolled=plan.enrolled, each=plan.images, rng=rng) for _ in range(times)]
     if not len(draws[0].mated) or not len(draws[0].non_mated):
         raise DrawError(
             "a search needs probes of enrolled people and of others, but these pictures leave "

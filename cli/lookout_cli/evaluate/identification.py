@@ -51,10 +51,8 @@ class Trials:
     non_mated_sample: Ints
 
 
-def draw(
-    samples: Sequence[Sample], *, enrolled: int, images: int, rng: np.random.Generator
-) -> Draw:
-    """Draw a gallery of ``enrolled`` people with ``images`` pictures each; every other picture is a probe.
+def draw(samples: Sequence[Sample], *, enrolled: int, each: int, rng: np.random.Generator) -> Draw:
+    """Draw a gallery of ``enrolled`` people with so many pictures ``each``; every other picture is a probe.
 
     People with pictures to spare are enrolled first, since only they can be searched for; where there are too few of
     them, people without probes fill the gallery up. Where roles are given, only pictures marked ``gallery`` are
@@ -68,19 +66,19 @@ def draw(
         by_person.setdefault(sample.person, []).append(index)
     people = sorted(by_person)
     rng.shuffle(people)
-    ready = [one for one in people if len(_may_enrol(samples, by_person[one])) >= images]
+    ready = [one for one in people if len(_may_enrol(samples, by_person[one])) >= each]
     # A stable sort: among equals the shuffled order holds.
-    ready.sort(key=lambda one: not _has_probe(samples, by_person[one], images))
+    ready.sort(key=lambda one: not _has_probe(samples, by_person[one], each))
     if len(ready) < enrolled:
         raise DrawError(
-            f"{enrolled} people are to be enrolled with {images} pictures each, but only {len(ready)} have so many: "
+            f"{enrolled} people are to be enrolled with {each} pictures each, but only {len(ready)} have so many: "
             "enrol fewer, or with fewer pictures"
         )
     gallery: list[int] = []
     mated: list[int] = []
     for person in ready[:enrolled]:
         own = by_person[person]
-        chosen = rng.permutation(_may_enrol(samples, own))[:images].tolist()
+        chosen = rng.permutation(_may_enrol(samples, own))[:each].tolist()
         gallery += chosen
         mated += [index for index in own if index not in chosen and _may_probe(samples[index])]
     outside = set(people) - set(ready[:enrolled])

@@ -94,7 +94,7 @@ def test_fpir_counts_searches_that_return_anybody() -> None:
 
 def test_everyone_is_gallery_mated_probe_or_stranger_and_nobody_is_two() -> None:
     samples = people(3, 2, 1, 1, 1)
-    drawn = draw(samples, enrolled=2, images=1, rng=np.random.default_rng(1))
+    drawn = draw(samples, enrolled=2, each=1, rng=np.random.default_rng(1))
 
     together = np.concatenate([drawn.gallery, drawn.mated, drawn.non_mated])
     assert sorted(together.tolist()) == list(range(8))
@@ -104,7 +104,7 @@ def test_everyone_is_gallery_mated_probe_or_stranger_and_nobody_is_two() -> None
 
 
 def test_people_without_a_probe_fill_the_gallery_up() -> None:
-    drawn = draw(people(2, 1, 1, 1), enrolled=3, images=1, rng=np.random.default_rng(1))
+    drawn = draw(people(2, 1, 1, 1), enrolled=3, each=1, rng=np.random.default_rng(1))
 
     assert (len(drawn.gallery), len(drawn.mated), len(drawn.non_mated)) == (3, 1, 1)
 
@@ -115,7 +115,7 @@ def test_roles_in_the_table_are_kept() -> None:
         Sample(image=Path("p.jpg"), person="person-0", role=Role.PROBE),
         Sample(image=Path("q.jpg"), person="person-9", role=Role.PROBE),
     ]
-    drawn = draw(samples, enrolled=2, images=1, rng=np.random.default_rng(1))
+    drawn = draw(samples, enrolled=2, each=1, rng=np.random.default_rng(1))
 
     assert drawn.gallery.tolist() == [0, 1]
     assert (drawn.mated.tolist(), drawn.non_mated.tolist()) == ([2], [3])
@@ -123,7 +123,7 @@ def test_roles_in_the_table_are_kept() -> None:
 
 def test_too_few_people_to_enrol_is_told() -> None:
     with pytest.raises(DrawError, match="only 1 have so many"):
-        draw(people(3, 1), enrolled=2, images=2, rng=np.random.default_rng(1))
+        draw(people(3, 1), enrolled=2, each=2, rng=np.random.default_rng(1))
 
 
 def test_search_finds_the_nearest_and_knows_the_right_person_from_another() -> None:
@@ -131,7 +131,7 @@ def test_search_finds_the_nearest_and_knows_the_right_person_from_another() -> N
     vectors[3] = [0.8, 0.6, 0, 0]  # of person 1, but nearer to person 0
     persons = np.array([0, 1, 0, 1, 2])
     samples = people(2, 2, 1)
-    drawn = draw(samples, enrolled=2, images=1, rng=np.random.default_rng(1))
+    drawn = draw(samples, enrolled=2, each=1, rng=np.random.default_rng(1))
     fixed = type(drawn)(np.array([0, 1]), np.array([2, 3]), np.array([4]))
 
     found = search([fixed], vectors, np.ones(5, np.bool_), persons)
@@ -145,7 +145,7 @@ def test_search_finds_the_nearest_and_knows_the_right_person_from_another() -> N
 def test_a_probe_without_a_template_is_a_miss_and_no_false_alert() -> None:
     vectors = np.zeros((4, 2), np.float32)
     vectors[0] = [1, 0]
-    drawn = draw(people(2, 1, 1), enrolled=1, images=1, rng=np.random.default_rng(1))
+    drawn = draw(people(2, 1, 1), enrolled=1, each=1, rng=np.random.default_rng(1))
     fixed = type(drawn)(np.array([0]), np.array([1]), np.array([2, 3]))
     acquired = np.array([True, False, False, False])
 
@@ -156,7 +156,7 @@ def test_a_probe_without_a_template_is_a_miss_and_no_false_alert() -> None:
 
 
 def test_a_gallery_without_any_template_is_told() -> None:
-    drawn = draw(people(2, 1), enrolled=1, images=1, rng=np.random.default_rng(1))
+    drawn = draw(people(2, 1), enrolled=1, each=1, rng=np.random.default_rng(1))
     with pytest.raises(DrawError, match="not one enrolled picture"):
         search([drawn], np.zeros((3, 2), np.float32), np.zeros(3, np.bool_), np.array([0, 0, 1]))
 
