@@ -7,13 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final
 
 import cv2
 import numpy as np
 
-from lookout.enrolment.gate import EnrolmentLimits, refusal, warnings_of
-from lookout.enrolment.lookalikes import Gallery
+from lookout.enrolment.gate import (
+    EnrolmentLimits,
+    age_warning,
+    date_refusal,
+    refusal,
+    warnings_of,
+)
+from lookout.enrolment.lookalikes import Collision, Gallery
 from lookout.enrolment.person import Person
 from lookout.enrolment.pictures import PictureRefusedError, read_picture
 from lookout.enrolment.source import Row
@@ -53,10 +60,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolReport:
-    """A run's verdicts, row by row, and the entries that were emitted, signed, by reference in order of appearance."""
+    """A run's verdicts, row by row, and the entries that were emitted, signed, by reference in order of appearance.
+
+    ``collisions`` are the pairs of references on the list that look like one person.
+    """
 
     verdicts: tuple[Verdict, ...]
     entries: tuple[WatchlistEntry, ...]
+    collisions: tuple[Collision, ...] = ()
 
     def count(self, outcome: Outcome) -> int:
         """How many rows ended so."""
@@ -158,7 +169,11 @@ class Enroller:
             entry = self._sign(self._entry(reference, person))
             self._emit(entry)
             entries.append(entry)
-        return EnrolReport(verdicts=tuple(verdicts), entries=tuple(entries))
+        return EnrolReport(
+            verdicts=tuple(verdicts),
+            entries=tuple(entries),
+            collisions=tuple(gallery.collisions(self._threshold)),
+        )
 
     def _judge(self, row: Row, people: dict[str, _Candidate], gallery: Gallery) -> Verdict:
         try:
@@ -174,7 +189,14 @@ class Enroller:
         person = people.get(row.reference)
         if person is not None:
             _check_same(row, person)
+        today = self._now().date()
+        misdated = date_refusal(row.image_date, today)
+        if misdated:
+            raise _RefusedError(misdated)
         image = read_picture(row.image)
+        copied = gallery.same_picture(_fingerprint(image))
+        if copied == row.reference:
+            raise _RefusedError(f"{row.reference} has this very picture already: it adds nothing")
         box, landmarks = self._only_face(image)
         quality = measure_shot(image, box, landmarks)
         why_not = refusal(quality, self._limits)
@@ -182,6 +204,12 @@ class Enroller:
             raise _RefusedError(why_not)
         template = self._template(image, landmarks)
         reasons = warnings_of(quality, self._limits)
+        if copied:
+            reasons.append(
+                f"the very same picture stands under {copied} too: one person twice, or a mix-up?"
+            )
+        old = age_warning(row.image_date, today, self._limits)
+        reasons += [old] if old else []
         reasons += gallery.warnings(row.reference, template, self._threshold)
         if person is None:
             person = _Candidate(category=row.category, response=row.response)
@@ -192,6 +220,7 @@ class Enroller:
         people[row.reference] = person
         person.templates.append(template)
         gallery.add(row.reference, template)
+        gallery.saw(row.reference, _fingerprint(image))
         return reasons
 
     def _only_face(self, image: Image) -> tuple[FloatArray, FloatArray]:
@@ -234,6 +263,11 @@ class Enroller:
             issued_at=self._now(),
             signature=UNSIGNED,
         )
+
+
+def _fingerprint(image: Image) -> bytes:
+    """A digest of the pixels: one picture under two names, or saved again without a change, has one."""
+    return sha256(image.tobytes()).digest()
 
 
 def _verdict(row: Row, outcome: Outcome, reasons: tuple[str, ...]) -> Verdict:

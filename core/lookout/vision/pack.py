@@ -30,6 +30,7 @@ from lookout.vision.detector import (
 )
 from lookout.vision.embedder import Embedder, OnnxEmbedder
 from lookout.vision.errors import ManifestError, ModelFileCorruptError, ModelFileMissingError
+from lookout.vision.landmarks import DetectorLandmarks, LandmarkRefiner
 from lookout.vision.sessions import OnnxRunner
 
 PERMISSIVE_LICENCES = frozenset(
@@ -264,6 +265,10 @@ class LoadedPack:
         if spec.kind is DetectorKind.YUNET:
             return YuNetDetector(runner, contract=spec.input, settings=spec.settings)
         return CenterFaceDetector(runner, contract=spec.input, settings=spec.settings)
+
+    def refiner(self, *, threads: int = 1) -> LandmarkRefiner:  # noqa: ARG002 - packs without a refinement run no model
+        """Open what refines landmarks before chips are cut; see `detector`."""
+        return DetectorLandmarks()
 
     def embedder(self, *, threads: int = 1) -> Embedder:
         """Open the embedder; see `detector`."""
