@@ -50,7 +50,7 @@ class LoopResult:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     alerted: Counter[str] = field(default_factory=Counter)
-    stage_s: Counter[str] = field(default_factory=Counter)
+    stage_s: dict[str, float] = field(default_factory=dict)
 
     @property
     def frames_per_s(self) -> float:
@@ -176,7 +176,7 @@ class BareLoop:
 
 def _lap(result: LoopResult, stage: str, since: float) -> float:
     now = time.perf_counter()
-    result.stage_s[stage] += now - since
+    result.stage_s[stage] = result.stage_s.get(stage, 0.0) + now - since
     return now
 
 

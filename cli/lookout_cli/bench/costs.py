@@ -7,6 +7,7 @@ frame is its cost times how often a frame needs it.
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -79,10 +80,10 @@ def _kafka_ms(platform: Platform, frame: Frame) -> float:
     message = platform.codec.outgoing(frame)
     topic = f"{platform.catalogue.prefix}bench-costs"
     spec = platform.catalogue.topic_of(Frame).spec
-    platform.broker.create_topics([type(spec)(**{**_fields(spec), "name": topic})])
+    platform.broker.create_topics([replace(spec, name=topic)])
     producer = platform.broker.producer()
     reader = platform.broker.reader([topic])
-    outgoing = type(message)(topic, message.key, message.value, message.headers)
+    outgoing = replace(message, topic=topic)
     try:
         producer.produce(outgoing)
         producer.flush()
@@ -97,10 +98,6 @@ def _kafka_ms(platform: Platform, frame: Frame) -> float:
     finally:
         reader.close()
         producer.close()
-
-
-def _fields(spec: object) -> dict[str, object]:
-    return {name: getattr(spec, name) for name in type(spec).__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 def _cpu_ms(work: Callable[[], None]) -> float:

@@ -27,7 +27,7 @@ def main(array: str, most: int, pictures: list[str]) -> dict[str, object]:
             distances = face_recognition.face_distance(known, encoding)
             nearest = int(np.argmin(distances))
             # compare_faces' customary tolerance.
-            if distances[nearest] <= 0.6:  # noqa: PLR2004 - the library's own default
+            if distances[nearest] <= 0.6:
                 alerted[nearest] += 1
             faces += 1
         wall_s += time.perf_counter() - began

@@ -91,6 +91,12 @@ def naive_loop(scene: BenchScene, loaded: LoadedPack, gallery: Gallery, most: in
     )
 
 
+def embed_every_face(images: Iterable[Image], loaded: LoadedPack, gallery: Gallery) -> PeerResult:
+    """The naive loop at Lookout's own detection size and on one thread: what following faces saves, and nothing else."""
+    points = loaded.pack.embedder.template_points
+    return _loop("every_face", images, loaded.detector(), loaded.embedder(), points, gallery)
+
+
 def opencv_zoo_loop(
     scene: BenchScene, loaded: LoadedPack, gallery: Gallery, model: Path, most: int
 ) -> PeerResult:
@@ -140,9 +146,10 @@ class _Zoo:
         self._detector = cv2.FaceDetectorYN.create(str(model), "", (width, height), 0.6)
 
     def points(self, image: Image) -> FloatArray:
-        _, rows = self._detector.detect(image)
-        found = np.zeros((0, 15), np.float32) if rows is None else np.asarray(rows, np.float32)
-        return found[:, 4:14].reshape(-1, 5, 2)
+        # Without a face there is None, whatever OpenCV's stubs say.
+        rows: FloatArray | None = self._detector.detect(image)[1]
+        found = np.zeros((0, 15)) if rows is None else rows
+        return np.asarray(found, np.float32)[:, 4:14].reshape(-1, 5, 2)
 
 
 def _loop(
@@ -158,7 +165,11 @@ def _loop(
     began, cpu = time.perf_counter(), time.process_time()
     for image in images:
         frames += 1
-        points = detector.points(image) if isinstance(detector, _Zoo) else detector.detect(image).landmarks
+        points = (
+            detector.points(image)
+            if isinstance(detector, _Zoo)
+            else detector.detect(image).landmarks
+        )
         for landmarks in points:
             chip = align_chip(image, landmarks, template_points, embedder.size)
             scores = gallery.templates @ embedder.embed(chip[None])[0]
@@ -200,7 +211,10 @@ def _environment(folder: Path, requirements: Sequence[str]) -> Path:
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
     _run([sys.executable, "-m", "venv", "--clear", str(folder)], _INSTALL_WITHIN_S)
-    _run([str(python), "-m", "pip", "install", "--quiet", "--no-deps", *requirements], _INSTALL_WITHIN_S)
+    _run(
+        [str(python), "-m", "pip", "install", "--quiet", "--no-deps", *requirements],
+        _INSTALL_WITHIN_S,
+    )
     stamp.write_text(wanted)
     return python
 
@@ -211,7 +225,9 @@ def _run(command: Sequence[str], within_s: float) -> str:
             command, capture_output=True, text=True, check=False, timeout=within_s
         )
     except subprocess.TimeoutExpired as error:
-        raise PeerUnavailableError(f"{Path(command[0]).name}: no end within {within_s:g} s") from error
+        raise PeerUnavailableError(
+            f"{Path(command[0]).name}: no end within {within_s:g} s"
+        ) from error
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise PeerUnavailableError(f"{' '.join(command[:4])} …: {last}")

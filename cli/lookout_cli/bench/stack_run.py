@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 from lookout.enrolment.source import Row
 from lookout.events import Alert, Erasure, ErasureReason
+from lookout.hosting.platform import Platform
 from lookout.vision.pack import LoadedPack
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -124,6 +125,11 @@ class BenchStack:
             raise StackError("a benchmark needs services that are processes")
         self._services, self._supervisor, self._feed = services, services.supervisor, feed
         self._footage = footage
+
+    @property
+    def platform(self) -> Platform:
+        """The command line's own connection to the stack."""
+        return self._services.session.platform
 
     def step(self, cameras: int, seconds: float) -> Step:
         """Run so many cameras, warm up, and measure for ``seconds``. Blocks.
