@@ -15,9 +15,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from lookout.vision.alignment import align_chip
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.detector import FaceDetector
@@ -147,7 +149,7 @@ class _Zoo:
 
     def points(self, image: Image) -> FloatArray:
         # Without a face there is None, whatever OpenCV's stubs say.
-        rows: FloatArray | None = self._detector.detect(image)[1]
+        rows: npt.NDArray[Any] | None = self._detector.detect(image)[1]
         found = np.zeros((0, 15)) if rows is None else rows
         return np.asarray(found, np.float32)[:, 4:14].reshape(-1, 5, 2)
 
