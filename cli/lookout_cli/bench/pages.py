@@ -109,7 +109,7 @@ def _latency(found: BenchResults) -> Sequence[str]:
         "## b. Latency, until it sheds and beyond",
         "",
         "Seconds, p50 / p95 / p99. *Alert*: from capture to the alert on its topic. *Forgotten*: from capture to the destruction of the",
-        "key of whoever raised no alert, those who waited for a second shot among them.",
+        "key of a face that matched nobody.",
         "",
         "| cameras | frames/s | shed | alert | forgotten | frame's key |",
         "|---|---|---|---|---|---|",

@@ -34,7 +34,6 @@ _UP_WITHIN_S = 60.0
 _FLOWING_WITHIN_S = 30.0
 _WARM_S = 3.0
 _SETTLE_S = 2.5
-_FORGOTTEN = (ErasureReason.NO_MATCH, ErasureReason.DUPLICATE, ErasureReason.UNCONFIRMED)
 
 Counters = Mapping[str, float]
 """Sums over all labels but ``reason``: a metric's name, or ``name{reason}``."""
@@ -64,7 +63,8 @@ class Step:
         dropped: what was not looked at, by service and reason.
         cpu_s: processor seconds in the window, by service; the broker and the keyring among them.
         alert_s: from capture to alert, of every alert and every revision of one.
-        forgotten_s: from capture to the destruction of a face's key, of everyone who raised no alert.
+        forgotten_s: from capture to the destruction of a face's key that matched nobody. Shots that reached the threshold
+            and wait for a second one that agrees are not among them.
         frame_s: from capture to the destruction of a frame's key.
     """
 
@@ -255,7 +255,7 @@ class BenchStack:
             for one in record.receipts.receipts
             if one.captured_at is not None and begin <= one.captured_at < end
         ]
-        forgotten = [delay for reason, delay in receipts if reason in _FORGOTTEN]
+        forgotten = [delay for reason, delay in receipts if reason is ErasureReason.NO_MATCH]
         frames = [delay for reason, delay in receipts if reason is ErasureReason.PROCESSED]
         return Spread.of(alerts), Spread.of(forgotten), Spread.of(frames)
 
