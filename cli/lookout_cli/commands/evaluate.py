@@ -17,10 +17,13 @@ from lookout_cli.console import err, out, told_plainly
 from lookout_cli.demo.run import rows_of
 from lookout_cli.evaluate import calibrating
 from lookout_cli.evaluate.calibrating import first_of_each
+from lookout_cli.evaluate.detection import detection
 from lookout_cli.evaluate.evaluation import Evaluation, Plan, evaluate
 from lookout_cli.evaluate.faces import TemplateMaker, Templates
 from lookout_cli.evaluate.passes import PassResult, read_passes
 from lookout_cli.evaluate.samples import Half, Sample, read_samples
+from lookout_cli.evaluate.shot_quality import quality
+from lookout_cli.evaluate.tracking import tracking
 from lookout_cli.evaluate.video import run_video
 from lookout_cli.models.store import default_models_folder
 from lookout_cli.progress import progress_bars
@@ -44,6 +47,10 @@ app = typer.Typer(
     help="How accurate a pack is, on pictures or video of yours. `lookout evaluate FOLDER` measures identification.",
 )
 
+app.command()(detection)
+app.command()(tracking)
+app.command()(quality)
+
 SourceArgument = Annotated[
     Path,
     typer.Argument(
@@ -54,10 +61,6 @@ SourceArgument = Annotated[
 PackOption = Annotated[str, typer.Option("--pack", help="The model pack: a name or a manifest.")]
 HalfOption = Annotated[
     Half, typer.Option("--half", help="Only this half of the people, split by their names' hash.")
-]
-PlainOption = Annotated[
-    bool,
-    typer.Option("--plain", help="Without what the pack adds to its models: for comparison."),
 ]
 
 
@@ -70,7 +73,6 @@ def identification(
     draws: Annotated[int, typer.Option(help="Watchlists drawn.", min=1)] = 20,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 7,
     half: HalfOption = Half.BOTH,
-    plain: PlainOption = False,
     report: Annotated[
         Path | None, typer.Option(help="Write a page with plots into this folder.")
     ] = None,
@@ -86,10 +88,9 @@ def identification(
     with told_plainly():
         samples = read_samples(source, half=half)
         loaded = loaded_pack(pack, models, mirror)
-        templates = make_templates(loaded, samples, plain=plain)
-        name = f"{loaded.pack.name}, plain" if plain else loaded.pack.name
+        templates = make_templates(loaded, samples)
         plan = Plan(enrolled=enrolled, images=images, draws=draws, seed=seed)
-        found = evaluate(name, samples, templates, plan)
+        found = evaluate(loaded.pack.name, samples, templates, plan)
         if report is not None:
             _write(report, [found])
         if as_json:
@@ -98,9 +99,9 @@ def identification(
             _print(found)
 
 
-def make_templates(loaded: LoadedPack, samples: Sequence[Sample], *, plain: bool) -> Templates:
+def make_templates(loaded: LoadedPack, samples: Sequence[Sample]) -> Templates:
     """Templates of all samples, with a progress bar on standard error."""
-    maker = TemplateMaker(loaded, plain=plain)
+    maker = TemplateMaker(loaded)
     with progress_bars(console=err) as tell:
         return maker.make(samples, lambda done, total: tell("making templates", done, total))
 
@@ -159,7 +160,7 @@ def calibrate(
     """
     with told_plainly():
         samples = read_samples(source, half=half)
-        templates = make_templates(loaded_pack(pack, models, mirror), samples, plain=False)
+        templates = make_templates(loaded_pack(pack, models, mirror), samples)
         names = {
             name: number for number, name in enumerate(sorted({one.person for one in samples}))
         }

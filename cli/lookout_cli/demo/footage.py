@@ -148,28 +148,39 @@ def compose(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """A face as drawn: whose, and its box (xyxy, pixels)."""
+    """A face as drawn: whose, on which walk, before what (lower lanes are behind), and its box (xyxy, pixels)."""
 
     person: str
     walk: int
+    lane: int
     box: tuple[float, float, float, float]
 
 
 class Street:
-    """Renders any moment of the script. Moments are independent of each other: each has its own noise."""
+    """Renders any moment of a script. Moments are independent of each other: each has its own noise."""
 
-    def __init__(self, photographs: Photographs, *, seconds: float, seed: int) -> None:
+    def __init__(
+        self,
+        photographs: Photographs,
+        *,
+        seconds: float,
+        seed: int,
+        script: tuple[Walk, ...] = SCRIPT,
+        script_s: float = _CYCLE_S,
+    ) -> None:
+        """``script_s`` is the script's length: it is repeated to fill ``seconds``, or run faster to fit."""
         self._scene: Scene = build_scene(photographs)
         self._figures = cut_figures(photographs)
         self._pyramids = {name: _pyramid(figure) for name, figure in self._figures.items()}
         self._seed = seed
-        self._cycle_s = seconds / max(1, round(seconds / _CYCLE_S))
+        self._script, self._script_s = script, script_s
+        self._cycle_s = seconds / max(1, round(seconds / script_s))
         rng = np.random.default_rng(seed)
         self._noise = [
             (rng.standard_normal((HEIGHT, WIDTH, 3), dtype=np.float32) * _NOISE_SIGMA)
             for _ in range(_NOISE_TILES)
         ]
-        self._gait = rng.uniform(0, 2 * np.pi, len(SCRIPT))
+        self._gait = rng.uniform(0, 2 * np.pi, len(script))
 
     def frames(self, count: int, fps: int) -> Iterator[Image]:
         """The first ``count`` frames, (720, 1280, 3) uint8 BGR."""
@@ -181,7 +192,7 @@ class Street:
         canvas = self._scene.backdrop.copy()
         after_lane: tuple[Layer, ...] = (self._scene.hedge, self._scene.lamp, self._scene.parapet)
         for lane, layer in enumerate(after_lane):
-            for index, walk in enumerate(SCRIPT):
+            for index, walk in enumerate(self._script):
                 step = self._step(walk, at_s)
                 if walk.lane == lane and step is not None:
                     self._draw(canvas, index, step)
@@ -197,7 +208,7 @@ class Street:
     def sights(self, at_s: float) -> tuple[Sight, ...]:
         """The faces that are at least mostly inside the picture at a moment, whatever stands before them."""
         found = []
-        for index, walk in enumerate(SCRIPT):
+        for index, walk in enumerate(self._script):
             step = self._step(walk, at_s)
             if step is None:
                 continue
@@ -208,7 +219,12 @@ class Street:
             if inside >= _VISIBLE:
                 bottom = top + figure.face_height * step.face / FACE_WIDTH
                 found.append(
-                    Sight(person=figure.person, walk=index, box=(left, top, right, bottom))
+                    Sight(
+                        person=figure.person,
+                        walk=index,
+                        lane=walk.lane,
+                        box=(left, top, right, bottom),
+                    )
                 )
         return tuple(found)
 
@@ -226,7 +242,7 @@ class Street:
 
     def _step(self, walk: Walk, at_s: float) -> Step | None:
         """Where a walk is at a moment, None before and after it."""
-        moment = (at_s % self._cycle_s) * _CYCLE_S / self._cycle_s
+        moment = (at_s % self._cycle_s) * self._script_s / self._cycle_s
         times = [step.at for step in walk.steps]
         if not times[0] <= moment <= times[-1]:
             return None
@@ -241,7 +257,7 @@ class Street:
         return step.x - step.face / 2, 190 + 0.3 * step.face + float(bob)
 
     def _draw(self, canvas: FloatArray, index: int, step: Step) -> None:
-        walk = SCRIPT[index]
+        walk = self._script[index]
         figure = _level(self._pyramids[walk.figure], step.face)
         left, top = self._corner(index, step)
         scale = step.face / FACE_WIDTH * self._figures[walk.figure].image.shape[1]

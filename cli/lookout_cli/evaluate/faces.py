@@ -47,10 +47,9 @@ class Templates:
 class TemplateMaker:
     """One pack's way from a picture to a template. Models run on one thread."""
 
-    def __init__(self, loaded: LoadedPack, *, plain: bool = False) -> None:
-        """``plain`` leaves out what the pack adds to its models: refined landmarks, the mirrored chip."""
+    def __init__(self, loaded: LoadedPack) -> None:
         self._detector = loaded.detector()
-        self._refiner = None if plain else loaded.refiner()
+        self._refiner = loaded.refiner()
         self._embedder = loaded.embedder()
         self._points = loaded.pack.embedder.template_points
 
@@ -97,8 +96,8 @@ class TemplateMaker:
         meant = found.take(np.array([_meant(found, image)]))
         began = time.perf_counter()
         try:
-            face = meant if self._refiner is None else self._refiner.refine(image, meant)
-            chip = align_chip(image, face.landmarks[0], self._points, self._embedder.size)
+            landmarks = self._refiner.refine(image, meant).landmarks[0]
+            chip = align_chip(image, landmarks, self._points, self._embedder.size)
             vector = self._embedder.embed(chip[None])[0]
         except (DegenerateLandmarksError, ModelOutputError):
             return NO_TEMPLATE

@@ -94,6 +94,7 @@ def check_rows(
     enroller = Enroller(
         deployment_id=_NOWHERE,
         detector=loaded.detector(),
+        refiner=loaded.refiner(),
         embedder=loaded.embedder(),
         template_points=loaded.pack.embedder.template_points,
         pack_sha256=loaded.pack.sha256,

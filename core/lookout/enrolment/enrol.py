@@ -33,11 +33,14 @@ from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.boxes import clip_boxes, grow_boxes
 from lookout.vision.detector import FaceDetector
 from lookout.vision.embedder import Embedder, ModelOutputError
+from lookout.vision.landmarks import LandmarkRefiner
 from lookout.vision.quality import measure_shot
+from lookout.vision.templates import is_template
 
 _PICTURE_SIDE: Final = 480
 _PICTURE_MARGIN: Final = 0.6
 _MOST_TEMPLATES: Final = 16
+_NO_TEMPLATE: Final = "no template could be made of the face: use another picture"
 
 
 class Outcome(StrEnum):
@@ -100,7 +103,7 @@ class Enroller:
 
     Args (keyword only):
         deployment_id: whose list.
-        detector, embedder: the pack's, as the probe side uses them.
+        detector, refiner, embedder: the pack's, as the probe side uses them.
         template_points: the pack's alignment template, (5, 2), pixels of the chip.
         pack_sha256: the template space.
         key: the vault's ``watchlist/<deployment_id>``.
@@ -117,6 +120,7 @@ class Enroller:
         *,
         deployment_id: str,
         detector: FaceDetector,
+        refiner: LandmarkRefiner,
         embedder: Embedder,
         template_points: FloatArray,
         pack_sha256: str,
@@ -130,6 +134,7 @@ class Enroller:
     ) -> None:
         self._deployment_id = deployment_id
         self._detector = detector
+        self._refiner = refiner
         self._embedder = embedder
         self._template_points = template_points
         self._pack_sha256 = pack_sha256
@@ -157,6 +162,10 @@ class Enroller:
         gallery = Gallery(self._embedder.dim)
         for label, templates in (known or {}).items():
             for template in templates:
+                if not is_template(template):
+                    raise ValueError(
+                        f"a template of {label} is not finite or not of length 1: enrol it again"
+                    )
                 gallery.add(label, template)
         people: dict[str, _Candidate] = {}
         verdicts: list[Verdict] = []
@@ -231,16 +240,18 @@ class Enroller:
             raise _RefusedError(
                 f"{len(faces)} faces were found: crop the picture to the person meant"
             )
-        return faces.boxes[0], faces.landmarks[0]
+        refined = self._refiner.refine(image, faces)
+        return refined.boxes[0], refined.landmarks[0]
 
     def _template(self, image: Image, landmarks: FloatArray) -> FloatArray:
         try:
             chip = align_chip(image, landmarks, self._template_points, self._embedder.size)
-            return np.asarray(self._embedder.embed(chip[None])[0], dtype=np.float32)
+            template = np.asarray(self._embedder.embed(chip[None])[0], dtype=np.float32)
         except (DegenerateLandmarksError, ModelOutputError) as error:
-            raise _RefusedError(
-                "no template could be made of the face: use another picture"
-            ) from error
+            raise _RefusedError(_NO_TEMPLATE) from error
+        if not is_template(template):
+            raise _RefusedError(_NO_TEMPLATE)
+        return template
 
     def _entry(self, reference: str, person: _Candidate) -> WatchlistEntry:
         entry_id = id_of(self._deployment_id, reference)

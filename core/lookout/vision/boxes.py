@@ -24,15 +24,38 @@ def iou_matrix(first: FloatArray, second: FloatArray) -> FloatArray:
         Shape (N, M); entry [i, j] is the overlap of first[i] and second[j], 0 to 1. Pairs without
         any area have none.
     """
-    area_first, area_second = box_area(first), box_area(second)
+    shared = _shared_area(first, second)
+    return _shares(shared, box_area(first)[:, None] + box_area(second)[None, :] - shared)
+
+
+def cover_matrix(first: FloatArray, second: FloatArray) -> FloatArray:
+    """How much of the smaller box of every pair lies in the larger.
+
+    Args:
+        first: shape (N, 4), xyxy.
+        second: shape (M, 4), xyxy.
+
+    Returns:
+        Shape (N, M), 0 to 1: intersection over the smaller area. Pairs without any area have none.
+    """
+    smaller = np.minimum(box_area(first)[:, None], box_area(second)[None, :])
+    return _shares(_shared_area(first, second), smaller)
+
+
+def _shared_area(first: FloatArray, second: FloatArray) -> FloatArray:
+    require_shape("boxes", first, ("N", 4))
+    require_shape("boxes", second, ("M", 4))
     top_left = np.maximum(first[:, None, :2], second[None, :, :2])
     bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
     sides = np.maximum(bottom_right - top_left, 0)
-    shared = sides[..., 0] * sides[..., 1]
-    union = area_first[:, None] + area_second[None, :] - shared
-    overlaps: FloatArray = np.zeros(shared.shape, dtype=np.float32)
-    np.divide(shared, union, out=overlaps, where=union > 0)
-    return overlaps
+    return np.asarray(sides[..., 0] * sides[..., 1], dtype=np.float32)
+
+
+def _shares(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Part over whole, entry by entry; 0 where there is no whole."""
+    shares: FloatArray = np.zeros(part.shape, dtype=np.float32)
+    np.divide(part, whole, out=shares, where=whole > 0)
+    return shares
 
 
 def clip_boxes(boxes: FloatArray, *, width: float, height: float) -> FloatArray:
@@ -58,31 +81,35 @@ def grow_boxes(boxes: FloatArray, margin: float) -> FloatArray:
 def visible_fraction(boxes: FloatArray, *, width: float, height: float) -> FloatArray:
     """The share of every box that lies inside the image; shape (N,), 0 to 1."""
     inside = box_area(clip_boxes(boxes, width=width, height=height))
-    whole = box_area(boxes)
-    shares: FloatArray = np.zeros(inside.shape, dtype=np.float32)
-    np.divide(inside, whole, out=shares, where=whole > 0)
-    return shares
+    return _shares(inside, box_area(boxes))
 
 
-def nms(boxes: FloatArray, scores: FloatArray, *, iou_threshold: float) -> npt.NDArray[np.intp]:
+def nms(
+    boxes: FloatArray, scores: FloatArray, *, iou_threshold: float, cover_threshold: float = 1.0
+) -> npt.NDArray[np.intp]:
     """Greedy non-maximum suppression.
 
     Args:
         boxes: shape (N, 4), xyxy.
         scores: shape (N,).
-        iou_threshold: a box that overlaps a kept one by more is dropped.
+        iou_threshold: a box that overlaps a kept one by more is dropped,
+        cover_threshold: and so is one of which, or of the kept one in it, a larger share is
+            covered; at 1 none is.
 
     Returns:
         Indices of the kept boxes, highest score first; of equal scores the earlier box wins.
     """
     require_shape("scores", scores, (len(boxes),))
     order = np.argsort(-scores, kind="stable")
-    overlaps = iou_matrix(boxes[order], boxes[order])
+    ranked = boxes[order]
+    duplicates = iou_matrix(ranked, ranked) > iou_threshold
+    if cover_threshold < 1:
+        duplicates |= cover_matrix(ranked, ranked) > cover_threshold
     dropped = np.zeros(len(order), dtype=np.bool_)
     kept: list[int] = []
     for rank in range(len(order)):
         if dropped[rank]:
             continue
         kept.append(rank)
-        dropped |= overlaps[rank] > iou_threshold
+        dropped |= duplicates[rank]
     return order[np.array(kept, dtype=np.intp)]

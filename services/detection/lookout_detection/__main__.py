@@ -6,6 +6,7 @@ from lookout.events import Frame
 from lookout.hosting.platform import Platform
 from lookout.hosting.service import RunnerService, Service, run_process
 from lookout.hosting.settings import PlatformSettings
+from lookout.vision.tiles import TiledLook
 
 from lookout_detection.metrics import Metrics
 from lookout_detection.ports import ChipContract
@@ -19,8 +20,17 @@ _FACE_KEY_TTL = timedelta(seconds=60)
 def build(platform: Platform, settings: Settings) -> Service:
     """Detection on a platform."""
     loaded = platform.load_pack()
+    threads = platform.settings.onnx_threads
+    how = loaded.pack.detector.settings
     processor = DetectionProcessor(
-        detector=loaded.detector(threads=platform.settings.onnx_threads),
+        detector=loaded.detector(threads=threads, settings=settings.detector(how)),
+        far=TiledLook(
+            loaded.detector(threads=threads, settings=settings.tile_detector(how)),
+            settings.tile_rules,
+        )
+        if settings.tiles
+        else None,
+        refiner=loaded.refiner(threads=threads),
         chips=ChipContract(
             pack_sha256=loaded.pack.sha256,
             size=loaded.pack.embedder.size,

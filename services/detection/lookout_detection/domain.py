@@ -19,15 +19,11 @@ from lookout.vision.arrays import FloatArray
 from lookout.vision.boxes import iou_matrix
 from scipy.optimize import linear_sum_assignment
 
-State = npt.NDArray[np.float64]
+from lookout_detection.motion import LEAST_SIDE, Motion
 
-# Spreads of the motion model, in face heights (and seconds): a face beside the camera may cross six of its own heights
-# in a second, and its size changes far slower than its place.
-_MEASURED = np.array([0.05, 0.05, 0.08, 0.08])
-_FIRST_SPEED = np.array([4.0, 4.0, 0.5, 0.5])
-_ACCELERATION = np.array([4.0, 4.0, 0.5, 0.5])
-_LEAST_SIDE = 1.0
 _NEVER = 1e6
+_SAME_SHAPE = 0.02
+"""By how much the ratios of width and of height may differ: sizes are whole pixels, often multiples of 16."""
 
 
 class Skip(StrEnum):
@@ -43,23 +39,36 @@ class Skip(StrEnum):
     KEY_GONE = "key_gone"
 
 
+class Refusal(StrEnum):
+    """Why a face is not compared, before its picture is looked at."""
+
+    LOW_SCORE = "low_score"
+    OUTSIDE_ZONE = "outside_zone"
+    UNSOUND = "unsound"
+    DEGENERATE_LANDMARKS = "degenerate_landmarks"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackRules:
     """How faces are followed.
 
     Attributes:
-        begin_score: a detection scored lower may continue a track, never begin one.
+        begin_score: a detection scored lower may continue a track, never begin one,
+        first_score: and one scored lower than this only a track that no better detection continues.
         max_gap: a track unseen for longer is over.
         min_iou: predicted and detected box may be one face when they overlap so much, or
         max_distance: when their centres are no further apart than this many face sides,
         max_growth: and the sides differ by no more than this factor.
+        doubtful_iou: a detection below ``first_score`` continues a track only where it overlaps the prediction so much.
     """
 
     begin_score: float = 0.7
+    first_score: float = 0.6
     max_gap: timedelta = timedelta(seconds=1)
     min_iou: float = 0.1
     max_distance: float = 1.0
     max_growth: float = 2.0
+    doubtful_iou: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,57 +79,13 @@ class ShotRules:
         most: shots of a track at most, or as many as confirmation needs, if that is more.
         min_interval: between two shots, so that they are not the same look twice.
         margin: quality by which a later shot must surpass what it improves on.
+        min_score: the detector's score at least: a face it doubts is followed, and never compared.
     """
 
     most: int = 5
     min_interval: timedelta = timedelta(milliseconds=250)
     margin: float = 0.1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Motion:
-    """Where a face is and where it goes: a Kalman filter of constant velocity for each of centre x, y, width, height.
-
-    Attributes:
-        mean: shape (4, 2), place and speed, pixels and pixels per second.
-        covariance: shape (4, 2, 2).
-    """
-
-    mean: State
-    covariance: State
-
-    @classmethod
-    def begin(cls, box: FloatArray) -> "Motion":
-        """A face first seen in a box of shape (4,), xyxy, pixels: standing, as far as anyone knows."""
-        measured = _centred(box)
-        spread = measured[3] * np.stack([_MEASURED, _FIRST_SPEED], axis=1)
-        covariance = np.zeros((4, 2, 2))
-        covariance[:, [0, 1], [0, 1]] = spread**2
-        return cls(np.stack([measured, np.zeros(4)], axis=1), covariance)
-
-    def after(self, seconds: float) -> "Motion":
-        """The prediction so many seconds later."""
-        step = np.array([[1.0, seconds], [0.0, 1.0]])
-        mean = self.mean @ step.T
-        mean[2:, 0] = np.maximum(mean[2:, 0], _LEAST_SIDE)
-        noise = np.array([[seconds**3 / 3, seconds**2 / 2], [seconds**2 / 2, seconds]])
-        strength = (_ACCELERATION * mean[3, 0]) ** 2
-        return Motion(mean, step @ self.covariance @ step.T + strength[:, None, None] * noise[None])
-
-    def seen(self, box: FloatArray) -> "Motion":
-        """The estimate once the face was detected in a box of shape (4,), xyxy, pixels."""
-        measured = _centred(box)
-        noise = (_MEASURED * measured[3]) ** 2
-        gain = self.covariance[:, :, 0] / (self.covariance[:, 0, 0] + noise)[:, None]
-        mean = self.mean + gain * (measured - self.mean[:, 0])[:, None]
-        mean[2:, 0] = np.maximum(mean[2:, 0], _LEAST_SIDE)
-        return Motion(mean, self.covariance - gain[:, :, None] * self.covariance[:, None, 0, :])
-
-    @property
-    def box(self) -> FloatArray:
-        """Shape (4,), xyxy, pixels."""
-        centre, halves = self.mean[:2, 0], self.mean[2:, 0] / 2
-        return np.concatenate([centre - halves, centre + halves]).astype(np.float32)
+    min_score: float = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +162,12 @@ class LiveTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What the detector found on one frame: ``boxes`` (N, 4) xyxy, pixels; ``scores`` (N,)."""
+    """What the detector found on one frame of ``size`` (width, height): ``boxes`` (N, 4) xyxy, pixels; ``scores`` (N,)."""
 
     frame_id: str
     sequence: int
     at: datetime
+    size: tuple[int, int]
     boxes: FloatArray
     scores: FloatArray
 
@@ -214,6 +180,7 @@ class CameraView:
     camera_id: str
     sequence: int | None = None
     seen_at: datetime | None = None
+    size: tuple[int, int] | None = None
     tracks: tuple[LiveTrack, ...] = ()
     previewed_at: datetime | None = None
 
@@ -248,14 +215,19 @@ class Followed:
     seen: tuple[str | None, ...]
     hidden: FloatArray
 
+    @property
+    def faces(self) -> int:
+        """Detections that are followed."""
+        return sum(track_id is not None for track_id in self.seen)
+
 
 def follow(view: CameraView, look: Look, rules: TrackRules) -> Followed:
     """Continue, begin and end a camera's tracks with what one frame shows; the frame must not be old.
 
-    A clock set back ends all tracks: how long ago a face was seen is unknown then.
+    A clock set back ends all tracks: how long ago a face was seen is unknown then. So does another shape of the frame:
+    what it shows is unknown. One of the same shape in another size shows the same, and tracks go on in its pixels.
     """
-    turned_back = view.seen_at is not None and look.at < view.seen_at
-    live = () if turned_back else within_gap(view.tracks, look.at, rules)
+    live = within_gap(_carried_over(view, look), look.at, rules)
     kept = {track.track_id for track in live}
     ended = tuple(track for track in view.tracks if track.track_id not in kept)
     predicted = [track.motion.after((look.at - track.last_seen).total_seconds()) for track in live]
@@ -275,9 +247,23 @@ def follow(view: CameraView, look: Look, rules: TrackRules) -> Followed:
     for track, column in _begun(view.camera_id, look, seen, rules):
         seen[column] = track.track_id
         tracks.append(track)
-    after = replace(view, sequence=look.sequence, seen_at=look.at, tracks=tuple(tracks))
+    after = replace(
+        view, sequence=look.sequence, seen_at=look.at, size=look.size, tracks=tuple(tracks)
+    )
     boxes = np.array(hidden, dtype=np.float32).reshape(-1, 4)
     return Followed(view=after, ended=ended, seen=tuple(seen), hidden=boxes)
+
+
+def _carried_over(view: CameraView, look: Look) -> tuple[LiveTrack, ...]:
+    """The tracks that mean anything on this frame, in its pixels."""
+    if view.seen_at is not None and look.at < view.seen_at:
+        return ()
+    if view.size is None or view.size == look.size:
+        return view.tracks
+    across, down = (new / old for new, old in zip(look.size, view.size, strict=True))
+    if abs(across / down - 1) > _SAME_SHAPE:
+        return ()
+    return tuple(replace(track, motion=track.motion.scaled(across)) for track in view.tracks)
 
 
 def within_gap(
@@ -314,32 +300,46 @@ def _begun(
 def _assign(
     live: Sequence[LiveTrack], predicted: Sequence[Motion], look: Look, rules: TrackRules
 ) -> dict[int, int]:
-    """The detection of each track that has one, no detection twice: the cheapest assignment of all (Hungarian)."""
+    """The detection of each track that has one, no detection twice.
+
+    Detections that are surely faces choose first; doubtful ones are for the tracks that are left (Zhang et al. 2022,
+    "ByteTrack"): a face half hidden scores low, and must not take the track of one in plain view.
+    """
     if not live or not len(look.boxes):
         return {}
-    boxes = np.stack([motion.box for motion in predicted])
+    overlap, possible, cost = _affinity(live, predicted, look, rules)
+    sure = look.scores >= rules.first_score
+    pairs = _cheapest(cost, possible & sure)
+    left = np.array([row not in pairs for row in range(len(live))])
+    doubtful = possible & (overlap >= rules.doubtful_iou) & left[:, None] & ~sure
+    return pairs | _cheapest(cost, doubtful)
+
+
+def _affinity(
+    live: Sequence[LiveTrack], predicted: Sequence[Motion], look: Look, rules: TrackRules
+) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """For each track and detection: overlap, whether they may be one face, and what taking them for one costs."""
+    boxes = np.array([motion.box for motion in predicted], dtype=np.float32).reshape(-1, 4)
     overlap = iou_matrix(boxes, look.boxes)
     side, found = _sides(boxes), _sides(look.boxes)
     apart = np.linalg.norm(_centres(boxes)[:, None] - _centres(look.boxes)[None], axis=2)
-    distance = apart / np.maximum((side[:, None] + found[None]) / 2, _LEAST_SIDE)
+    distance = apart / np.maximum((side[:, None] + found[None]) / 2, LEAST_SIDE)
     growth = np.maximum(side[:, None] / found[None], found[None] / side[:, None])
     possible = (overlap >= rules.min_iou) | (distance <= rules.max_distance)
-    possible &= growth <= rules.max_growth
     # A track just seen is likelier to be there than one only predicted for a while.
     unseen = np.array([(look.at - track.last_seen) / rules.max_gap for track in live])
-    cost = np.where(possible, 1 - overlap + distance + unseen[:, None] / 2, _NEVER)
-    rows, columns = linear_sum_assignment(cost)
+    cost = 1 - overlap + distance + unseen[:, None] / 2
+    return overlap, possible & (growth <= rules.max_growth), cost.astype(np.float64)
+
+
+def _cheapest(cost: npt.NDArray[np.float64], possible: npt.NDArray[np.bool_]) -> dict[int, int]:
+    """The cheapest assignment of columns to rows among the possible pairs (Hungarian)."""
+    rows, columns = linear_sum_assignment(np.where(possible, cost, _NEVER))
     return {
         int(row): int(column)
         for row, column in zip(rows, columns, strict=True)
         if possible[row, column]
     }
-
-
-def _centred(box: FloatArray) -> State:
-    """Centre x, centre y, width, height of a box of shape (4,), xyxy."""
-    sides = np.maximum(box[2:] - box[:2], _LEAST_SIDE)
-    return np.concatenate([(box[:2] + box[2:]) / 2, sides]).astype(np.float64)
 
 
 def _centres(boxes: FloatArray) -> FloatArray:
@@ -348,5 +348,5 @@ def _centres(boxes: FloatArray) -> FloatArray:
 
 def _sides(boxes: FloatArray) -> FloatArray:
     """The side of the square of each box's area, at least a pixel; shape (N,)."""
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], _LEAST_SIDE)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], LEAST_SIDE)
     return np.asarray(np.sqrt(sides[:, 0] * sides[:, 1]), dtype=np.float32)

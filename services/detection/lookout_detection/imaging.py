@@ -79,9 +79,9 @@ def _only(crop: Image, own: FloatArray, others: FloatArray) -> Image:
     return hidden
 
 
-def preview_jpeg(image_bgr: Image, boxes: FloatArray, *, width: int) -> bytes:
-    """A JPEG no wider than ``width`` with every box, shape (N, 4), xyxy, pixelated."""
-    factor = min(1.0, width / image_bgr.shape[1])
+def preview_jpeg(image_bgr: Image, boxes: FloatArray, *, longest: int) -> bytes:
+    """A JPEG neither wider nor higher than ``longest`` pixels, with every box, shape (N, 4), xyxy, pixelated."""
+    factor = min(1.0, longest / max(image_bgr.shape[:2]))
     small = _shrunk(image_bgr, factor)
     return _encode(pixelate_faces(small, scale_boxes(boxes, factor)), _PREVIEW_QUALITY)
 

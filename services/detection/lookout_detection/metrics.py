@@ -24,8 +24,14 @@ class Metrics:
         )
         self.faces_detected = Counter(
             "lookout_detection_faces_detected",
-            "Faces found, counted on every frame.",
+            "Faces found and followed, counted on every frame.",
             ["camera"],
+            registry=registry,
+        )
+        self.faces_ignored = Counter(
+            "lookout_detection_faces_ignored",
+            "Detections that were not followed.",
+            ["reason"],
             registry=registry,
         )
         self.tracks_ended = Counter(

@@ -1,4 +1,4 @@
-"""What detection needs from outside: a detector, and how the pack wants its chips cut.
+"""What detection needs from outside: a detector, a closer look at landmarks, and how the pack wants its chips cut.
 
 Authority, keyring, issuer and clock are the core's own ports.
 """
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from lookout.vision.arrays import FloatArray, require_shape
 from lookout.vision.detector import Detections, FaceDetector
+from lookout.vision.landmarks import LandmarkRefiner
 
-__all__ = ["ChipContract", "Detections", "FaceDetector"]
+__all__ = ["ChipContract", "Detections", "FaceDetector", "LandmarkRefiner"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

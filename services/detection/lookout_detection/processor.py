@@ -20,22 +20,26 @@ from lookout.sealing.envelope import open_sealed
 from lookout.sealing.ports import CannotOpenError, DataKey, Destruction, Issuer, Keyring
 from lookout.stream.ports import Clock, Partition
 from lookout.stream.processor import Delivery, Outcome, Rejection
-from lookout.vision.arrays import FloatArray, Image
+from lookout.vision.arrays import Image
 from lookout.vision.boxes import box_area
+from lookout.vision.tiles import TiledLook
 
 from lookout_detection.admission import Admission, Admitted, Camera
 from lookout_detection.domain import (
     CameraView,
+    Followed,
     LiveTrack,
     Look,
+    Refusal,
     Skip,
     follow,
 )
 from lookout_detection.imaging import BadImageError, decode_jpeg, preview_jpeg
 from lookout_detection.metrics import Metrics
-from lookout_detection.ports import ChipContract, Detections, FaceDetector
+from lookout_detection.ports import ChipContract, Detections, FaceDetector, LandmarkRefiner
 from lookout_detection.settings import Settings
 from lookout_detection.shots import Shot, ShotCutter, Sight
+from lookout_detection.zones import EVERYWHERE
 
 _WHY_DESTROYED = {
     Skip.NO_AUTHORITY: ErasureReason.DEPLOYMENT_CLOSED,
@@ -57,6 +61,7 @@ class _Work:
     shots: list[Shot] = field(default_factory=list)
     skipped: Counter[Skip] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[Refusal] = field(default_factory=Counter)
     faces: list[tuple[str, int]] = field(default_factory=list)
     partitions: dict[Camera, Partition] = field(default_factory=dict)
 
@@ -77,6 +82,8 @@ class DetectionProcessor:
         self,
         *,
         detector: FaceDetector,
+        far: TiledLook | None,
+        refiner: LandmarkRefiner,
         chips: ChipContract,
         authority: Authority,
         keyring: Keyring,
@@ -85,7 +92,9 @@ class DetectionProcessor:
         clock: Clock,
         settings: Settings,
     ) -> None:
-        self._detector, self._chips, self._authority = detector, chips, authority
+        """``far`` looks for faces that the detector misses at its scale, where a camera's zone is; None: not at all."""
+        self._detector, self._far = detector, far
+        self._chips, self._authority = chips, authority
         self._keyring, self._issuer = keyring, issuer
         self._metrics, self._clock, self._settings = metrics, clock, settings
         self._admission = Admission(
@@ -95,7 +104,12 @@ class DetectionProcessor:
             shed_after=settings.shed_after,
         )
         self._cutter = ShotCutter(
-            chips=chips, rules=settings.shots, limits=settings.limits, metrics=metrics
+            chips=chips,
+            refiner=refiner,
+            rules=settings.shots,
+            limits=settings.limits,
+            cameras=settings.cameras,
+            metrics=metrics,
         )
         self._tracks = settings.tracks
         self._views: dict[Camera, CameraView] = {}
@@ -205,7 +219,7 @@ class DetectionProcessor:
         """Detect, follow, choose shots, and be done with the frame."""
         frame = item.delivery.event
         with self._metrics.stage("detect"):
-            found = _sound(self._detector.detect(image))
+            found, unsound = _sound(self._detect(frame, image))
         sight = Sight(frame=frame, deployment=item.deployment, image=image, found=found)
         view = work.views.get(item.camera) or CameraView(
             deployment_id=frame.deployment_id, camera_id=frame.camera_id
@@ -215,6 +229,7 @@ class DetectionProcessor:
                 frame_id=frame.frame_id,
                 sequence=frame.sequence,
                 at=frame.captured_at,
+                size=(frame.width, frame.height),
                 boxes=found.boxes,
                 scores=found.scores,
             )
@@ -222,13 +237,22 @@ class DetectionProcessor:
         work.outcome.produce += _summaries(view, followed.ended)
         view, shots = self._cutter.choose(sight, followed.view, followed.seen, work.refused)
         work.shots += shots
-        work.views[item.camera] = self._show(sight, view, followed.hidden, work.outcome)
+        work.views[item.camera] = self._show(sight, view, followed, work.outcome)
         work.partitions[item.camera] = item.delivery.position.partition
         work.outcome.destroy.append(_destruction(frame, ErasureReason.PROCESSED))
-        work.faces.append((frame.camera_id, len(found)))
+        work.faces.append((frame.camera_id, followed.faces))
+        work.ignored[Refusal.UNSOUND] += unsound
+        work.ignored[Refusal.LOW_SCORE] += len(found) - followed.faces
+
+    def _detect(self, frame: Frame, image: Image) -> Detections:
+        found = self._detector.detect(image)
+        if self._far is None:
+            return found
+        zone = self._settings.cameras.get(frame.camera_id, EVERYWHERE)
+        return self._far.add(image, found, zone.window((frame.width, frame.height)))
 
     def _show(
-        self, sight: Sight, view: CameraView, hidden: FloatArray, outcome: Outcome
+        self, sight: Sight, view: CameraView, followed: Followed, outcome: Outcome
     ) -> CameraView:
         """The view once a preview has been made, if one is due."""
         frame = sight.frame
@@ -237,15 +261,16 @@ class DetectionProcessor:
         if last is not None and last <= frame.captured_at < last + self._settings.preview_interval:
             return view
         with self._metrics.stage("preview"):
-            boxes = np.concatenate([sight.found.boxes, hidden])
-            jpeg = preview_jpeg(sight.image, boxes, width=self._settings.preview_width)
+            # What the detector doubts, and what lies outside the zone, is pixelated all the same.
+            boxes = np.concatenate([sight.found.boxes, followed.hidden])
+            jpeg = preview_jpeg(sight.image, boxes, longest=self._settings.preview_side)
         outcome.produce.append(
             Preview(
                 deployment_id=frame.deployment_id,
                 camera_id=frame.camera_id,
                 frame_id=frame.frame_id,
                 captured_at=frame.captured_at,
-                faces=len(sight.found),
+                faces=followed.faces,
                 jpeg=jpeg,
             )
         )
@@ -270,6 +295,8 @@ class DetectionProcessor:
             self._metrics.frames_skipped.labels(why).inc(count)
         for reason, count in work.refused.items():
             self._metrics.shots_rejected.labels(reason).inc(count)
+        for refusal, count in work.ignored.items():
+            self._metrics.faces_ignored.labels(refusal).inc(count)
         for camera_id, faces in work.faces:
             self._metrics.frames.labels(camera_id).inc()
             self._metrics.faces_detected.labels(camera_id).inc(faces)
@@ -308,8 +335,8 @@ def _summaries(view: CameraView, over: Iterable[LiveTrack]) -> list[Event]:
     return [track.summary(view.deployment_id, view.camera_id) for track in over]
 
 
-def _sound(found: Detections) -> Detections:
-    """Without faces whose numbers mean nothing."""
+def _sound(found: Detections) -> tuple[Detections, int]:
+    """Without faces whose numbers mean nothing, and how many those were."""
     finite = np.isfinite(found.boxes).all(axis=1) & np.isfinite(found.landmarks).all(axis=(1, 2))
     good = finite & (box_area(found.boxes) > 0)
-    return found if good.all() else found.take(good)
+    return found if good.all() else found.take(good), int((~good).sum())

@@ -1,14 +1,20 @@
 """Detection's own settings, each by an environment variable ``LOOKOUT_DETECTION_…``."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
+from typing import Self
 
+from lookout.vision.detector import STRIDE, DetectorSettings
 from lookout.vision.quality import QualityLimits
-from pydantic import Field
+from lookout.vision.tiles import TileRules
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lookout_detection.domain import ShotRules, TrackRules
+from lookout_detection.zones import CameraRules
 
-_TRACKS, _SHOTS, _LIMITS = TrackRules(), ShotRules(), QualityLimits()
+_TRACKS, _SHOTS, _LIMITS, _TILES = TrackRules(), ShotRules(), QualityLimits(), TileRules()
 
 
 class Settings(BaseSettings):
@@ -26,15 +32,57 @@ class Settings(BaseSettings):
         gt=0,
         description="When a camera's oldest waiting frame is older, only its newest is looked at.",
     )
+    longest_side: int | None = Field(
+        default=None,
+        ge=STRIDE,
+        multiple_of=STRIDE,
+        description="Larger frames are shrunk to this many pixels to find faces; chips are cut from the whole frame."
+        " As the pack says where not set.",
+    )
+    least_score: float = Field(
+        default=0.3,
+        gt=0,
+        le=1,
+        description="Detections scored lower are nothing; up to first_score they continue tracks and are pixelated.",
+    )
+    tiles: bool = Field(
+        default=False,
+        description="Look again at enlarged tiles of each camera's zone, for far faces. Costs a detection per tile.",
+    )
+    tile_side: int = Field(
+        default=_TILES.side, ge=32, description="Side of a tile, pixels of the frame."
+    )
+    tile_overlap: int = Field(
+        default=_TILES.overlap, ge=0, description="Pixels that neighbouring tiles share."
+    )
+    tile_zoom: float = Field(
+        default=_TILES.zoom, ge=1, le=4, description="By how much tiles are enlarged."
+    )
+    cameras: Mapping[str, CameraRules] = Field(
+        default={},
+        description="By camera, as JSON: its zone of recognition (corners as shares of width and height) and its"
+        ' min_inter_eye_px, e.g. {"van-1": {"zone": [[0, 0.3], [1, 0.3], [1, 1], [0, 1]], "min_inter_eye_px": 30}}.',
+    )
     preview_interval_s: float = Field(
         default=1.0, gt=0, description="Time between a camera's previews."
     )
-    preview_width: int = Field(default=640, ge=64, description="Previews are no wider, in pixels.")
+    preview_side: int = Field(
+        default=640,
+        ge=64,
+        description="Longer side of a preview at most, pixels; never above longest_side, so that no face is shown"
+        " sharper than it was looked for.",
+    )
     begin_score: float = Field(
         default=_TRACKS.begin_score,
         gt=0,
         le=1,
         description="Detections scored lower begin no track.",
+    )
+    first_score: float = Field(
+        default=_TRACKS.first_score,
+        gt=0,
+        le=1,
+        description="Detections scored lower continue tracks that no better one continues, and are never compared.",
     )
     max_gap_s: float = Field(
         default=_TRACKS.max_gap.total_seconds(),
@@ -70,6 +118,37 @@ class Settings(BaseSettings):
         default=_LIMITS.max_pitch, gt=0, description="Degrees up or down at most."
     )
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.least_score <= self.first_score <= self.begin_score:
+            raise ValueError(
+                "least_score, first_score and begin_score must not fall in this order,"
+                f" but are {self.least_score:g}, {self.first_score:g}, {self.begin_score:g}"
+            )
+        if self.longest_side is not None and self.preview_side > self.longest_side:
+            raise ValueError(
+                f"preview_side must be at most longest_side, {self.longest_side}, but is {self.preview_side}:"
+                " a preview would show faces that are too small to be found and pixelated"
+            )
+        if self.tiles:
+            self.tile_rules  # noqa: B018 - refuses what cannot be tiled
+        return self
+
+    def detector(self, of_pack: DetectorSettings) -> DetectorSettings:
+        """How the whole frame is looked at, by these settings and the pack's."""
+        side = self.longest_side or of_pack.longest_side
+        return replace(of_pack, longest_side=side, score_threshold=self.least_score)
+
+    def tile_detector(self, of_pack: DetectorSettings) -> DetectorSettings:
+        """How a tile is looked at: never shrunk, and nothing doubtful, as there are many tiles and few far faces."""
+        side = -(-round(self.tile_side * self.tile_zoom) // STRIDE) * STRIDE
+        return replace(of_pack, longest_side=side, score_threshold=self.first_score)
+
+    @property
+    def tile_rules(self) -> TileRules:
+        """How tiles are cut."""
+        return TileRules(side=self.tile_side, overlap=self.tile_overlap, zoom=self.tile_zoom)
+
     @property
     def freshness(self) -> timedelta:
         """`freshness_s` as a span."""
@@ -88,7 +167,11 @@ class Settings(BaseSettings):
     @property
     def tracks(self) -> TrackRules:
         """How faces are followed."""
-        return TrackRules(begin_score=self.begin_score, max_gap=timedelta(seconds=self.max_gap_s))
+        return TrackRules(
+            begin_score=self.begin_score,
+            first_score=self.first_score,
+            max_gap=timedelta(seconds=self.max_gap_s),
+        )
 
     @property
     def shots(self) -> ShotRules:
@@ -97,6 +180,7 @@ class Settings(BaseSettings):
             most=self.most_shots,
             min_interval=timedelta(seconds=self.shot_interval_s),
             margin=self.shot_margin,
+            min_score=self.first_score,
         )
 
     @property

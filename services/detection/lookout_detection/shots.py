@@ -1,7 +1,7 @@
 """Cutting the shots that are worth sending, and sealing them as faces."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,12 +13,18 @@ from lookout.vision.alignment import DegenerateLandmarksError, align_chip
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.quality import QualityLimits, measure_shot, rejection_reason
 
-from lookout_detection.domain import CameraView, LiveTrack, ShotRules, may_send, worth_sending
+from lookout_detection.domain import (
+    CameraView,
+    LiveTrack,
+    Refusal,
+    ShotRules,
+    may_send,
+    worth_sending,
+)
 from lookout_detection.imaging import thumbnail_jpeg
 from lookout_detection.metrics import Metrics
-from lookout_detection.ports import ChipContract, Detections
-
-_DEGENERATE = "degenerate_landmarks"
+from lookout_detection.ports import ChipContract, Detections, LandmarkRefiner
+from lookout_detection.zones import EVERYWHERE, CameraRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +55,17 @@ class ShotCutter:
     """Measures faces, and cuts those whose shot is worth sending."""
 
     def __init__(
-        self, *, chips: ChipContract, rules: ShotRules, limits: QualityLimits, metrics: Metrics
+        self,
+        *,
+        chips: ChipContract,
+        refiner: LandmarkRefiner,
+        rules: ShotRules,
+        limits: QualityLimits,
+        cameras: Mapping[str, CameraRules],
+        metrics: Metrics,
     ) -> None:
-        self._chips, self._rules, self._limits, self._metrics = chips, rules, limits, metrics
+        self._chips, self._refiner, self._metrics = chips, refiner, metrics
+        self._rules, self._limits, self._cameras = rules, limits, cameras
 
     def choose(
         self, sight: Sight, view: CameraView, seen: Sequence[str | None], refused: Counter[str]
@@ -62,6 +76,9 @@ class ShotCutter:
         """
         tracks = {track.track_id: track for track in view.tracks}
         needed, at = sight.deployment.confirm_shots, sight.frame.captured_at
+        allowed = self._of(sight.frame.camera_id).inside(
+            sight.found.boxes, (sight.frame.width, sight.frame.height)
+        )
         shots: list[Shot] = []
         for index, track_id in enumerate(seen):
             if track_id is None:
@@ -69,7 +86,7 @@ class ShotCutter:
             track = tracks[track_id]
             if not may_send(track.shots, at, self._rules, needed=needed):
                 continue
-            taken = self._take(sight, index, track)
+            taken = self._take(sight, index, track) if allowed[index] else Refusal.OUTSIDE_ZONE
             if isinstance(taken, Shot):
                 tracks[track_id] = replace(track, shots=track.shots.sent(taken.quality, at))
                 shots.append(taken)
@@ -82,18 +99,24 @@ class ShotCutter:
         """The shot, or why it is not usable; None for a usable one that would add nothing."""
         box, landmarks = sight.found.boxes[index], sight.found.landmarks[index]
         at, needed = sight.frame.captured_at, sight.deployment.confirm_shots
+        if sight.found.scores[index] < self._rules.min_score:
+            return Refusal.LOW_SCORE
         with self._metrics.stage("quality"):
             quality = measure_shot(sight.image, box, landmarks)
-            reason = rejection_reason(quality, self._limits)
+            reason = rejection_reason(quality, self._limits_of(sight.frame.camera_id))
         if reason is not None:
             return reason
         if not worth_sending(track.shots, quality.overall, at, self._rules, needed=needed):
             return None
+        with self._metrics.stage("refine"):
+            # Only here: a closer look costs milliseconds, and few of the faces on a frame come so far.
+            closer = sight.found.take(np.array([index]))
+            landmarks = self._refiner.refine(sight.image, closer).landmarks[0]
         with self._metrics.stage("cut"):
             try:
                 chip = align_chip(sight.image, landmarks, self._chips.template, self._chips.size)
             except DegenerateLandmarksError:
-                return _DEGENERATE
+                return Refusal.DEGENERATE_LANDMARKS
             return Shot(
                 frame=sight.frame,
                 track_id=track.track_id,
@@ -106,6 +129,13 @@ class ShotCutter:
                     sight.image, box, np.delete(sight.found.boxes, index, axis=0)
                 ),
             )
+
+    def _of(self, camera_id: str) -> CameraRules:
+        return self._cameras.get(camera_id, EVERYWHERE)
+
+    def _limits_of(self, camera_id: str) -> QualityLimits:
+        least = self._of(camera_id).min_inter_eye_px
+        return self._limits if least is None else replace(self._limits, min_inter_eye_px=least)
 
     def face(self, shot: Shot, key: DataKey) -> Face:
         """The shot, sealed under a key of its own."""

@@ -23,6 +23,8 @@ from lookout.stream.ports import Partition, Position
 from lookout.stream.processor import Delivery, Outcome
 from lookout.vision.arrays import Image
 from lookout.vision.detector import Detections
+from lookout.vision.landmarks import DetectorLandmarks, LandmarkRefiner
+from lookout.vision.tiles import TiledLook
 from lookout_detection.metrics import Metrics
 from lookout_detection.ports import ChipContract
 from lookout_detection.processor import DetectionProcessor
@@ -165,6 +167,8 @@ class Scene:
         default_factory=lambda: FixedAuthority([deployment(cameras=("gate", "door"))])
     )
     script: Sequence[Detections] = ()
+    far: TiledLook | None = None
+    refiner: LandmarkRefiner = field(default_factory=DetectorLandmarks)
     keyring: MemoryKeyring = field(default_factory=MemoryKeyring)
     now: datetime = NOW
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -178,6 +182,8 @@ class Scene:
         self.issuer = KeyringIssuer(self.keyring)
         self.processor = DetectionProcessor(
             detector=self.detector,
+            far=self.far,
+            refiner=self.refiner,
             chips=ChipContract(pack_sha256=PACK, size=112, template=TEMPLATE),
             authority=self.authority,
             keyring=self.keyring,

@@ -1,7 +1,7 @@
 """Following faces from frame to frame."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -23,12 +23,14 @@ def look(
     at: float | None = None,
     score: float = 0.9,
     side: float = 60,
+    size: tuple[int, int] = (960, 540),
 ) -> Look:
     boxes = [[x - side / 2, y - side / 2, x + side / 2, y + side / 2] for x, y in centres]
     return Look(
         frame_id=f"frame-{number}",
         sequence=number,
         at=NOW + timedelta(seconds=number / 10 if at is None else at),
+        size=size,
         boxes=np.array(boxes, dtype=np.float32).reshape(-1, 4),
         scores=np.full(len(boxes), score, dtype=np.float32),
     )
@@ -119,6 +121,44 @@ def test_a_doubtful_detection_continues_a_track_but_begins_none() -> None:
         ]
     )
     assert people(steps) == [(None,), (0,), (0,)]
+
+
+def test_a_doubtful_detection_takes_no_track_from_a_sure_one() -> None:
+    view = follow_all([look(0, [(100, 100)])])[-1].view
+    sure, doubtful = (110, 100), (101, 100)
+    both = look(1, [doubtful, sure])
+    scores = np.array([RULES.first_score - 0.1, 0.9], dtype=np.float32)
+    step = follow(view, replace(both, scores=scores), RULES)
+    assert step.seen == (None, view.tracks[0].track_id)
+    on_a_par = follow(view, replace(both, scores=scores), replace(RULES, first_score=0.1))
+    assert on_a_par.seen[0] == view.tracks[0].track_id
+
+
+def test_a_doubtful_detection_beside_the_prediction_is_not_that_face() -> None:
+    doubtful = RULES.first_score - 0.1
+    steps = follow_all([look(0, [(100, 100)]), look(1, [(135, 100)], score=doubtful)])
+    assert people(steps) == [(0,), (None,)]
+    assert len(steps[-1].hidden) == 1
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_a_frame_of_the_same_shape_in_another_size_continues_the_tracks(factor: float) -> None:
+    walking = [look(n, [(100 + 10 * n, 100), (400, 300)]) for n in range(5)]
+    size = (int(960 * factor), int(540 * factor))
+    then = look(
+        5, [(150 * factor, 100 * factor), (400 * factor, 300 * factor)], side=60 * factor, size=size
+    )
+    steps = follow_all([*walking, then])
+    assert people(steps)[-1] == (0, 1)
+    after = follow(steps[-1].view, look(6, [], size=size), RULES).hidden
+    middles = (after[:, :2] + after[:, 2:]) / 2
+    np.testing.assert_allclose(middles[0], [160 * factor, 100 * factor], atol=6 * factor)
+
+
+def test_a_frame_of_another_shape_ends_the_tracks() -> None:
+    steps = follow_all([look(0, [(100, 100)]), look(1, [(100, 100)], size=(640, 480))])
+    assert people(steps) == [(0,), (1,)]
+    assert len(steps[1].ended) == 1
 
 
 def test_a_track_ends_with_the_first_frame_after_the_gap_and_says_what_it_was() -> None:

@@ -47,6 +47,8 @@ def line_fixture(mobile: LoadedPack) -> Line:
     spec = pack.embedder
     detection = DetectionProcessor(
         detector=mobile.detector(),
+        far=None,
+        refiner=mobile.refiner(),
         chips=ChipContract(pack_sha256=pack.sha256, size=spec.size, template=spec.template_points),
         authority=scene.authority,
         keyring=scene.keyring,

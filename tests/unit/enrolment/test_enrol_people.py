@@ -18,6 +18,8 @@ from lookout.sealing.envelope import open_sealed
 from lookout.sealing.ports import DataKey
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.detector import Detections
+from lookout.vision.embedder import Embedder
+from lookout.vision.landmarks import DetectorLandmarks
 
 TEMPLATE = np.array([[30, 40], [80, 40], [55, 65], [35, 85], [75, 85]], np.float32)
 KEY = DataKey("watchlist/dep", b"k" * 32)
@@ -61,13 +63,16 @@ class Desk:
     kept: dict[str, Person] = field(default_factory=dict)
     told: list[Verdict] = field(default_factory=list)
 
+    embedder: Embedder = field(default_factory=MeanColourEmbedder)
+
     def enrol(
         self, rows: Iterable[Row], *, known: dict[str, FloatArray] | None = None
     ) -> EnrolReport:
         enroller = Enroller(
             deployment_id="dep",
             detector=MarkedDetector(),
-            embedder=MeanColourEmbedder(),
+            refiner=DetectorLandmarks(),
+            embedder=self.embedder,
             template_points=TEMPLATE,
             pack_sha256="a" * 64,
             key=KEY,
@@ -337,3 +342,35 @@ def test_a_refusal_tells_the_number_and_the_limit(tmp_path: Path, kind: str, num
     (verdict,) = Desk().enrol(rows_of(tmp_path)).verdicts
 
     assert re.search(number, verdict.reasons[0])
+
+
+@dataclass
+class BrokenEmbedder:
+    """Answers with what is no template."""
+
+    value: float
+    size: int = 112
+    dim: int = 3
+
+    def embed(self, chips: Image) -> FloatArray:
+        return np.full((len(chips), 3), self.value, dtype=np.float32)
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf"), 3.0])
+def test_a_picture_whose_template_has_no_direction_is_refused_and_nobody_enrolled(
+    tmp_path: Path, value: float
+) -> None:
+    picture(tmp_path / "P-1" / "a.png")
+    desk = Desk(embedder=BrokenEmbedder(value))
+
+    report = desk.enrol(rows_of(tmp_path))
+
+    assert report.count(Outcome.REFUSED) == 1
+    assert "no template could be made" in report.verdicts[0].reasons[0]
+    assert desk.sent == []
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), 3.0])
+def test_known_templates_without_direction_are_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="enrol it again"):
+        Desk().enrol([], known={"P-9": np.full((1, 3), value, dtype=np.float32)})
