@@ -71,7 +71,8 @@ class BareLoop:
     ) -> None:
         """``fps`` says how far apart the images are: shots and previews are chosen by time."""
         pack = loaded.pack
-        self._detector, self._embedder = loaded.detector(), loaded.embedder()
+        self._detector = loaded.detector(settings=settings.detector(pack.detector.settings))
+        self._embedder = loaded.embedder()
         self._gallery, self._fps, self._settings = gallery, fps, settings
         self._tracks: TrackRules = settings.tracks
         self._cutter = ShotCutter(
@@ -80,8 +81,10 @@ class BareLoop:
                 size=pack.embedder.size,
                 template=pack.embedder.template_points,
             ),
+            refiner=loaded.refiner(),
             rules=settings.shots,
             limits=settings.limits,
+            cameras=settings.cameras,
             metrics=Metrics(CollectorRegistry()),
         )
         self._deployment = _deployment(pack.name, pack.sha256)
@@ -113,6 +116,7 @@ class BareLoop:
             frame_id=frame.frame_id,
             sequence=frame.sequence,
             at=frame.captured_at,
+            size=(frame.width, frame.height),
             boxes=found.boxes,
             scores=found.scores,
         )
@@ -120,7 +124,7 @@ class BareLoop:
         at = _lap(result, "track", at)
         sight = Sight(frame=frame, deployment=self._deployment, image=image, found=found)
         view, shots = self._cutter.choose(sight, followed.view, followed.seen, Counter())
-        at = _lap(result, "choose_and_cut", at)
+        at = _lap(result, "choose_refine_and_cut", at)
         self._view = self._previewed(sight, view, followed.hidden)
         at = _lap(result, "preview", at)
         if shots:
@@ -152,7 +156,7 @@ class BareLoop:
         if last is not None and at < last + self._settings.preview_interval:
             return view
         boxes = np.concatenate([sight.found.boxes, hidden])
-        preview_jpeg(sight.image, boxes, width=self._settings.preview_width)
+        preview_jpeg(sight.image, boxes, longest=self._settings.preview_side)
         return replace(view, previewed_at=at)
 
     def _compare(self, shots: Sequence[Shot], result: LoopResult) -> None:

@@ -15,14 +15,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from lookout.vision.alignment import align_chip
 from lookout.vision.arrays import FloatArray, Image
-from lookout.vision.detector import FaceDetector
 from lookout.vision.embedder import Embedder
 from lookout.vision.pack import LoadedPack
 
@@ -86,7 +85,7 @@ def naive_loop(scene: BenchScene, loaded: LoadedPack, gallery: Gallery, most: in
     return _loop(
         "naive_loop",
         islice(images_of(scene.path), most),
-        whole.detector(threads=cores),
+        _Refined(whole, cores),
         whole.embedder(threads=cores),
         loaded.pack.embedder.template_points,
         gallery,
@@ -96,7 +95,7 @@ def naive_loop(scene: BenchScene, loaded: LoadedPack, gallery: Gallery, most: in
 def embed_every_face(images: Iterable[Image], loaded: LoadedPack, gallery: Gallery) -> PeerResult:
     """The naive loop at Lookout's own detection size and on one thread: what following faces saves, and nothing else."""
     points = loaded.pack.embedder.template_points
-    return _loop("every_face", images, loaded.detector(), loaded.embedder(), points, gallery)
+    return _loop("every_face", images, _Refined(loaded, 1), loaded.embedder(), points, gallery)
 
 
 def opencv_zoo_loop(
@@ -141,6 +140,25 @@ def face_recognition_loop(scene: BenchScene, cache: Path, most: int) -> PeerResu
     )
 
 
+class _Landmarks(Protocol):
+    """The landmarks of every face of an image, (N, 5, 2) float32, pixels."""
+
+    def points(self, image: Image) -> FloatArray: ...
+
+
+class _Refined:
+    """The pack's own detector, and its closer looks at every face."""
+
+    def __init__(self, loaded: LoadedPack, threads: int) -> None:
+        self._detector, self._refiner = (
+            loaded.detector(threads=threads),
+            loaded.refiner(threads=threads),
+        )
+
+    def points(self, image: Image) -> FloatArray:
+        return self._refiner.refine(image, self._detector.detect(image)).landmarks
+
+
 class _Zoo:
     """OpenCV's own face detector behind Lookout's signature."""
 
@@ -157,7 +175,7 @@ class _Zoo:
 def _loop(
     name: str,
     images: Iterable[Image],
-    detector: FaceDetector | _Zoo,
+    detector: _Landmarks,
     embedder: Embedder,
     template_points: FloatArray,
     gallery: Gallery,
@@ -167,12 +185,7 @@ def _loop(
     began, cpu = time.perf_counter(), time.process_time()
     for image in images:
         frames += 1
-        points = (
-            detector.points(image)
-            if isinstance(detector, _Zoo)
-            else detector.detect(image).landmarks
-        )
-        for landmarks in points:
+        for landmarks in detector.points(image):
             chip = align_chip(image, landmarks, template_points, embedder.size)
             scores = gallery.templates @ embedder.embed(chip[None])[0]
             best = int(np.argmax(scores))

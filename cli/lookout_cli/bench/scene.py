@@ -57,7 +57,7 @@ def gallery_of(scene: BenchScene, loaded: LoadedPack, target_fpir: float) -> Gal
     Raises:
         StackError: a picture does not show exactly one face.
     """
-    detector, embedder = loaded.detector(), loaded.embedder()
+    detector, refiner, embedder = loaded.detector(), loaded.refiner(), loaded.embedder()
     chips = []
     for row in scene.rows:
         image = read_picture(row.image)
@@ -66,7 +66,10 @@ def gallery_of(scene: BenchScene, loaded: LoadedPack, target_fpir: float) -> Gal
             raise StackError(f"{row.place} shows {len(found)} faces: fetch the photographs again")
         chips.append(
             align_chip(
-                image, found.landmarks[0], loaded.pack.embedder.template_points, embedder.size
+                image,
+                refiner.refine(image, found).landmarks[0],
+                loaded.pack.embedder.template_points,
+                embedder.size,
             )
         )
     return Gallery(

@@ -46,5 +46,5 @@ class _Wrong(EdgeGallery):
 def test_a_gallery_that_is_not_exact_stops_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "EdgeGallery", _Wrong)
 
-    with pytest.raises(AssertionError, match="edge answered 0.123"):
+    with pytest.raises(AssertionError, match=r"edge answered 0\.123"):
         measure([CASE], ["edge"], lambda *_: None)
