@@ -7,6 +7,7 @@ import typer
 from lookout.telemetry.logs import configure_logging
 
 from lookout_cli.commands import deployment, evaluate, models, report, topics, verify, watchlist
+from lookout_cli.commands.bench import bench
 from lookout_cli.commands.closure import closure
 from lookout_cli.commands.demo import demo
 from lookout_cli.commands.doctor import doctor
@@ -35,6 +36,7 @@ app.add_typer(report.app, name="report")
 app.command()(purge)
 app.command()(doctor)
 app.command()(soak)
+app.command()(bench)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from lookout.hosting.errors import KNOWN_ERRORS
 from rich.console import Console
 from rich.markup import escape
 
+from lookout_cli.bench.plan import PlanError
 from lookout_cli.control import ControlError
 from lookout_cli.demo.photographs import PhotographsUnavailableError
 from lookout_cli.evaluate.calibrating import TooFewPairsError
@@ -33,6 +34,7 @@ KNOWN: tuple[type[Exception], ...] = (
     LocalKeyringError,
     PeopleStoreError,
     PhotographsUnavailableError,
+    PlanError,
     SamplesError,
     SourceError,
     StackError,

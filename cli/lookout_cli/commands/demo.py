@@ -32,7 +32,7 @@ from lookout_cli.local.kafka import LocalKafka
 from lookout_cli.models.store import default_models_folder
 from lookout_cli.progress import progress_bars
 from lookout_cli.stack.folder import StackError, StateFolder
-from lookout_cli.stack.local import LocalStack
+from lookout_cli.stack.local import LocalStack, Say
 from lookout_cli.stack.running import CaptureOptions, RunningServices, running
 
 CAMERA = "high-street-1"
@@ -99,10 +99,10 @@ class Footage:
     enrolled_picture: Path
 
 
-def prepare_footage() -> Footage:
+def prepare_footage(say: Say = out.print) -> Footage:
     """Compose the street scene, or take it from the cache."""
     cache = Path.home() / ".cache" / "lookout"
-    photographs = fetch_photographs(cache / "photographs", out.print)
+    photographs = fetch_photographs(cache / "photographs", say)
     path = cache / "footage" / _FOOTAGE
     if not path.exists():
         with progress_bars() as report:

@@ -13,6 +13,7 @@ import structlog
 from prometheus_client import Gauge
 
 from lookout.events import ServiceState
+from lookout.hosting.memory import keep_freed_memory
 from lookout.hosting.platform import Platform, make_platform
 from lookout.hosting.settings import PlatformSettings
 from lookout.stream.ports import Broker, StreamError
@@ -58,6 +59,7 @@ def host(
     """Run a service in this process until SIGTERM or SIGINT; the process's exit code."""
     # A core dump would write keys, faces and templates to disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    keep_freed_memory()
     stop = threading.Event()
 
     def ask_to_stop(_number: int, _frame: FrameType | None) -> None:

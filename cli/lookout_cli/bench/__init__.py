@@ -1,0 +1,1 @@
+"""What Lookout costs and how fast it is, as ratios within one run. Each module is one of the scenarios."""
