@@ -1,0 +1,166 @@
+"""Changes into words for open pages: rendered once per kind of page, whoever listens."""
+
+import threading
+import uuid
+from datetime import datetime
+from typing import Final
+
+from lookout_console.actions.shift import Banner
+from lookout_console.domain.deployments import Stage
+from lookout_console.domain.errors import UnknownError
+from lookout_console.web.hub import EVERYWHERE
+from lookout_console.web.office import Office
+from lookout_console.web.presenting import card_of, message_of, milliseconds, progress_of
+from lookout_console.web.words import STATE
+
+QUEUE: Final = "queue"
+WATCH: Final = "watch"
+HANDSET: Final = "handset"
+WATCHLIST: Final = "watchlist"
+ALERTS: Final = "alerts"
+EVERYBODY: Final = "all"
+_OVER: Final = frozenset({Stage.ENDED, Stage.CANCELLED, Stage.PURGED})
+
+
+def to_account(account_id: str) -> str:
+    """The view of one account's own streams."""
+    return f"to:{account_id}"
+
+
+class Teller:
+    """Keeps the pages of one console process live."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._banner: Banner | None = None
+        self._waiting: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+        self._canary_at: datetime | None = None
+
+    def tell(self, kind: str, deployment_id: str, subject: str) -> None:
+        """Say that something changed."""
+        if kind == "alert":
+            self._alert(deployment_id, subject)
+        elif kind == "deployment":
+            self._deployment(deployment_id)
+        elif kind == "import":
+            self._import(deployment_id, subject)
+        elif kind == "message":
+            self._message(deployment_id, subject)
+        elif kind == "wipe":
+            why = "It was reported lost."
+            self._office.hub.publish("wipe", {to_account(subject): {"why": why}})
+            if self._office.push is not None:
+                self._office.push.forget(subject)
+
+    def turn(self) -> None:
+        """What time alone changes: the window, the banner, alerts that expire, canaries, webhooks."""
+        office = self._office
+        office.deployments.end_overdue()
+        known = office.deployments.current()
+        banner = office.banner(known)
+        if banner != self._banner:
+            self._banner = banner
+            data = {
+                "state": banner.state,
+                "word": STATE[banner.state],
+                "reason": banner.reason,
+                "since": milliseconds(banner.since),
+            }
+            office.hub.publish("status", {EVERYBODY: data})
+        self._expire()
+        if known is not None and known.stage is Stage.LIVE:
+            self._canary(known.deployment_id)
+
+    def canary(self, deployment_id: str) -> None:
+        """Send a canary to every handset now."""
+        data = {"id": str(uuid.uuid4())}
+        self._office.hub.publish("canary", {HANDSET: data}, scope=deployment_id)
+
+    def _canary(self, deployment_id: str) -> None:
+        now = self._office.now()
+        if self._canary_at is None or now - self._canary_at >= self._office.canary_every:
+            self._canary_at = now
+            self.canary(deployment_id)
+
+    def _expire(self) -> None:
+        with self._lock:
+            waiting = tuple(self._waiting)
+        for deployment_id, alert_id in waiting:
+            if self._office.alerts.get(alert_id).over:
+                self._alert(deployment_id, alert_id)
+
+    def _alert(self, deployment_id: str, alert_id: str) -> None:
+        office = self._office
+        raised = office.alerts.get(alert_id)
+        with self._lock:
+            if raised.over:
+                self._waiting.discard((deployment_id, alert_id))
+            else:
+                self._waiting.add((deployment_id, alert_id))
+        facts = {}
+        for view, adjudicates, look in (
+            (QUEUE, True, "queue"),
+            (WATCH, False, "queue"),
+            (HANDSET, True, "handset"),
+        ):
+            card = card_of(raised, office.shown, adjudicates=adjudicates)
+            facts[view] = {
+                "id": alert_id,
+                "html": office.pages.macro("card.html", "card", card, look),
+                "response": raised.response,
+                "over": raised.over,
+                "words": card.words,
+            }
+        office.hub.publish("alert", facts, scope=deployment_id)
+        with self._lock:
+            count = sum(deployment == deployment_id for deployment, _ in self._waiting)
+        office.hub.publish("waiting", {ALERTS: {"waiting": count}}, scope=deployment_id)
+        if not (raised.deliveries or raised.claimed_by or raised.verifications):
+            self._outside("alert.raised", deployment_id, alert_id)
+
+    def _outside(self, kind: str, deployment_id: str, subject: str) -> None:
+        facts = {"deployment_id": deployment_id, "id": subject}
+        self._office.webhooks.enqueue(kind, subject, facts)
+
+    def _deployment(self, deployment_id: str) -> None:
+        office = self._office
+        known = office.deployments.get(deployment_id)
+        data = {"id": deployment_id, "state": known.stage}
+        office.hub.publish("deployment", {EVERYBODY: data}, scope=EVERYWHERE)
+        if known.stage in _OVER:
+            with self._lock:
+                self._waiting = {one for one in self._waiting if one[0] != deployment_id}
+            why = "The deployment has ended."
+            office.hub.publish("wipe", {HANDSET: {"why": why}}, scope=deployment_id)
+        self._outside(f"deployment.{known.stage}", deployment_id, deployment_id)
+        self.turn()
+
+    def _import(self, deployment_id: str, import_id: str) -> None:
+        office = self._office
+        job = office.watchlists.job(import_id)
+        html = office.pages.macro("import_progress.html", "progress", progress_of(job))
+        data = {"id": import_id, "html": html, "done": job.ended}
+        office.hub.publish("import", {WATCHLIST: data}, scope=deployment_id)
+
+    def _message(self, deployment_id: str, number: str) -> None:
+        office = self._office
+        for words in office.shift.words(deployment_id):
+            if words.number == int(number):
+                html = office.pages.macro("message.html", "line", message_of(words))
+                views = (QUEUE, WATCH, HANDSET)
+                data = {"html": html}
+                office.hub.publish("message", dict.fromkeys(views, data), scope=deployment_id)
+
+
+def open_waiting(teller: Teller, office: Office) -> None:
+    """Begin with the alerts that waited when the console was started."""
+    known = office.deployments.current()
+    if known is None:
+        return
+    for raised in office.alerts.all(known.deployment_id):
+        if not raised.over:
+            try:
+                teller.tell("alert", known.deployment_id, raised.alert_id)
+            except UnknownError:
+                continue
