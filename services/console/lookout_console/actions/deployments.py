@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from lookout.events import UNSIGNED, Deployment, DeploymentState
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from lookout_console.actions.desk import Actor, Desk
+from lookout_console.actions.listing import publish_list
+from lookout_console.actions.retention import purge_evidence, purge_people
 from lookout_console.domain.deployments import (
     WAYS,
     Plan,
@@ -20,21 +22,13 @@ from lookout_console.domain.deployments import (
     check_step,
 )
 from lookout_console.domain.errors import BadInputError, UnknownError
+from lookout_console.domain.retention import EvidenceKept
 from lookout_console.domain.roles import Permission
-from lookout_console.store.tables import (
-    alerts,
-    collisions,
-    deployments,
-    entries,
-    handsets,
-    imports,
-    messages,
-    steps,
-    verdicts,
-)
+from lookout_console.store.tables import deployments, steps
 
 _CONFIRM_SHOTS: Final = 2
 _CONFIRM_OF: Final = 3
+_OVER: Final = (Stage.ENDED, Stage.CANCELLED)
 _TOLD: Final = {
     Stage.LIVE: DeploymentState.LIVE,
     Stage.STOPPED: DeploymentState.STOPPED,
@@ -61,6 +55,8 @@ class Known:
     authority: str
     review: str
     faces_seen: int
+    list_hash: str
+    told: str
     made_at: datetime
 
     @property
@@ -125,31 +121,51 @@ class Deployments:
             raise BadInputError("A reason is needed: it is recorded with your name.")
         if step is Step.EXTEND:
             raise BadInputError("Say until when.")
+        if step is Step.GO_LIVE:
+            known = self.get(deployment_id)
+            check_step(known.standing, step, by=actor.account_id, now=desk.clock())
+            publish_list(desk, deployment_id, self._pack.sha256)
         with desk.store.transaction() as connection:
             known = self._locked(connection, deployment_id)
             goal = check_step(known.standing, step, by=actor.account_id, now=desk.clock())
-            values: dict[str, Any] = {"stage": goal}
-            if step is Step.APPLY:
-                values["applied_by"] = actor.account_id
-            elif step is Step.AUTHORISE:
-                values |= {
-                    "authorised_by": actor.account_id,
-                    "signed_hash": known.standing.frozen_hash,
-                    "authority": reason,
-                }
-            elif step is Step.REVIEW:
-                values["review"] = reason
-            self._set(connection, deployment_id, values)
-            if step in (Step.PURGE, Step.REFUSE, Step.WITHDRAW_AUTHORITY):
-                self._purge(connection, deployment_id)
+            self._set(connection, deployment_id, self._changes(known, step, goal, actor, reason))
             self._took(connection, deployment_id, step, goal, actor, reason)
-            if goal in (Stage.ENDED, Stage.CANCELLED):
-                # What the services hold of the list opens for nobody any more.
-                desk.vault.destroy(f"watchlist/{deployment_id}")
-            # Before the commit: what the services were not told is not recorded as done.
-            self._tell(connection, deployment_id)
+            self._forget(connection, deployment_id, step, goal)
+            if goal is not Stage.LIVE:
+                # Before the commit: what stops is told first, whatever becomes of the record of it.
+                self._tell(self._read(connection, deployment_id, lock=False))
+        if goal is Stage.LIVE:
+            # After it: nothing runs that the store does not know of.
+            self.tell_untold()
         desk.changed("deployment", deployment_id, deployment_id)
         return goal
+
+    def _changes(
+        self, known: Known, step: Step, goal: Stage, actor: Actor, reason: str
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = {"stage": goal, "told": ""}
+        if goal in _OVER:
+            values["over_at"] = self._desk.clock()
+        if step is Step.APPLY:
+            values["applied_by"] = actor.account_id
+        elif step is Step.AUTHORISE:
+            values |= {
+                "authorised_by": actor.account_id,
+                "signed_hash": known.standing.frozen_hash,
+                "authority": reason,
+            }
+        elif step is Step.REVIEW:
+            values["review"] = reason
+        return values
+
+    def _forget(self, connection: Connection, deployment_id: str, step: Step, goal: Stage) -> None:
+        if goal in _OVER:
+            # What the services hold of the list opens for nobody any more.
+            self._desk.vault.destroy(f"watchlist/{deployment_id}")
+        if step in (Step.PURGE, Step.REFUSE, Step.WITHDRAW_AUTHORITY):
+            purge_people(self._desk, connection, deployment_id)
+        if step in (Step.REFUSE, Step.WITHDRAW_AUTHORITY):
+            purge_evidence(self._desk, connection, deployment_id)
 
     def extend(self, actor: Actor, deployment_id: str, closes_at: datetime, reason: str) -> None:
         """Apply for a longer window: a new authority by another officer is needed before it is live again."""
@@ -179,6 +195,24 @@ class Deployments:
         for known in self.all():
             if known.stage in (Stage.LIVE, Stage.STOPPED) and known.plan.closes_at <= now:
                 self._end(known.deployment_id)
+
+    def tell_untold(self) -> None:
+        """Tell the services of every deployment that is live and has not been told as such: they could not be reached.
+
+        Raises what the broker raises; the next call tries again.
+        """
+        for known in self.all():
+            if known.stage is Stage.LIVE and known.told != Stage.LIVE:
+                self._tell(known)
+                with self._desk.store.transaction() as connection:
+                    connection.execute(
+                        update(deployments)
+                        .where(
+                            deployments.c.deployment_id == known.deployment_id,
+                            deployments.c.stage == Stage.LIVE,
+                        )
+                        .values(told=Stage.LIVE)
+                    )
 
     def count_faces(self, deployment_id: str, faces: int) -> None:
         """Add to the faces seen: tracks that ended, which is approximate, for one person may pass twice."""
@@ -231,27 +265,19 @@ class Deployments:
             known = self._locked(connection, deployment_id)
             if known.stage not in (Stage.LIVE, Stage.STOPPED):
                 return
-            self._set(connection, deployment_id, {"stage": Stage.ENDED})
+            self._set(
+                connection,
+                deployment_id,
+                {"stage": Stage.ENDED, "told": "", "over_at": self._desk.clock()},
+            )
             reason = "the authorised window is over"
             self._took(connection, deployment_id, Step.END, Stage.ENDED, clock, reason)
             self._desk.vault.destroy(f"watchlist/{deployment_id}")
-            self._tell(connection, deployment_id)
+            self._tell(self._read(connection, deployment_id, lock=False))
         self._desk.changed("deployment", deployment_id, deployment_id)
 
-    def _purge(self, connection: Connection, deployment_id: str) -> None:
-        """Everything about people goes: rows overwritten, and the keys that sealed them destroyed."""
-        for table in (entries, collisions, handsets, messages):
-            connection.execute(delete(table).where(table.c.deployment_id == deployment_id))
-        whose = select(imports.c.import_id).where(imports.c.deployment_id == deployment_id)
-        connection.execute(delete(verdicts).where(verdicts.c.import_id.in_(whose)))
-        connection.execute(
-            update(alerts).where(alerts.c.deployment_id == deployment_id).values(sealed=None)
-        )
-        for kind in ("people", "watchlist", "evidence"):
-            self._desk.vault.destroy(f"{kind}/{deployment_id}")
-
-    def _tell(self, connection: Connection, deployment_id: str) -> None:
-        known = self._read(connection, deployment_id, lock=False)
+    def _tell(self, known: Known) -> None:
+        deployment_id = known.deployment_id
         state = _TOLD.get(known.stage)
         if state is None:
             return
@@ -265,7 +291,7 @@ class Deployments:
                 target_fpir=known.plan.target_fpir,
                 pack_name=self._pack.name,
                 pack_sha256=self._pack.sha256,
-                watchlist_hash=known.standing.signed_hash,
+                watchlist_hash=known.list_hash,
                 confirm_shots=_CONFIRM_SHOTS,
                 confirm_of=_CONFIRM_OF,
                 authority=known.standing.authorised_by,
@@ -334,6 +360,7 @@ def _plan_values(plan: Plan) -> dict[str, Any]:
         "cameras": list(plan.cameras),
         "target_fpir": plan.target_fpir,
         "verifiers": plan.verifiers,
+        "evidence_kept": plan.evidence_kept,
     }
 
 
@@ -351,6 +378,7 @@ def known_of(row: RowMapping) -> Known:
             cameras=tuple(row["cameras"]),
             target_fpir=row["target_fpir"],
             verifiers=row["verifiers"],
+            evidence_kept=EvidenceKept(row["evidence_kept"]),
         ),
         standing=Standing(
             stage=Stage(row["stage"]),
@@ -366,5 +394,7 @@ def known_of(row: RowMapping) -> Known:
         authority=row["authority"],
         review=row["review"],
         faces_seen=row["faces_seen"],
+        list_hash=row["list_hash"],
+        told=row["told"],
         made_at=row["made_at"],
     )

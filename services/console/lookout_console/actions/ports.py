@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from lookout.events import Event
+from lookout.events import Event, Sealed
 
 
 class Control(Protocol):
@@ -12,6 +12,9 @@ class Control(Protocol):
 
     def publish(self, event: Event) -> None:
         """Send a record, acknowledged when this returns. Raises what the broker raises."""
+
+    def publish_all(self, events: Sequence[Event]) -> None:
+        """Send many, all acknowledged when this returns."""
 
 
 class Changed(Protocol):
@@ -29,6 +32,8 @@ class Examined:
     warnings: tuple[str, ...]
     portrait_jpeg: bytes
     collides_with: tuple[str, ...]
+    templates: tuple[Sealed, ...] = ()
+    pack_sha256: str = ""
 
 
 class Examiner(Protocol):

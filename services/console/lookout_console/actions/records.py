@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Final
 
 from lookout_console.actions.alerts import Alerts, Raised
@@ -231,7 +232,7 @@ def _blue(raised: Sequence[Raised]) -> Section:
 
 def _times(taken: Sequence[Taken]) -> tuple[timedelta, timedelta]:
     live = stopped = timedelta()
-    for one, after in zip(taken, taken[1:], strict=False):
+    for one, after in pairwise(taken):
         if one.stage is Stage.LIVE:
             live += after.at - one.at
         elif one.stage is Stage.STOPPED:

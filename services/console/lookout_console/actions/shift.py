@@ -9,11 +9,11 @@ from typing import Final
 from lookout.events import ServiceState, ServiceStatus
 from sqlalchemy import ColumnElement, insert, select, update
 
+from lookout_console.actions.deployments import Known
 from lookout_console.actions.desk import Actor, Desk
 from lookout_console.domain.deployments import Stage
 from lookout_console.domain.errors import BadInputError, UnknownError
 from lookout_console.domain.roles import Permission
-from lookout_console.actions.deployments import Known
 from lookout_console.store.tables import handsets, messages
 
 STALE_AFTER: Final = timedelta(seconds=5)

@@ -181,3 +181,20 @@ def check_outcome(
         raise WrongStateError("Only after a viable adjudication is anybody met.")
     if disposal is Disposal.ARREST and truth is Truth.CONFIRMED_FALSE:
         raise BadInputError("Not the person on the list: an arrest for it cannot be its outcome.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planted:
+    """What planted alerts, known to be false, tell of automation bias: ``taken_in`` of ``decided`` verdicts say "same"."""
+
+    alerts: int
+    decided: int
+    taken_in: int
+
+
+def taken_in(planted: Sequence[Sequence[Verification]]) -> Planted:
+    """The count over the verifications of each planted alert."""
+    verdicts = [one.verdict for alert in planted for one in alert]
+    return Planted(
+        alerts=len(planted), decided=len(verdicts), taken_in=verdicts.count(Verdict.SAME)
+    )

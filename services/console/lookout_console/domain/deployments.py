@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from lookout_console.domain.errors import BadInputError, NotAllowedError, WrongStateError
+from lookout_console.domain.retention import EvidenceKept
 from lookout_console.domain.roles import Permission
 
 LONGEST_WINDOW: Final = timedelta(hours=24)
@@ -65,7 +66,10 @@ def _way(permission: Permission, goal: Stage, *origins: Stage) -> Way:
 
 WAYS: Final[Mapping[Step, Way]] = {
     Step.APPLY: _way(Permission.APPLY, Stage.APPLIED, Stage.DRAFT),
-    Step.AUTHORISE: _way(Permission.AUTHORISE, Stage.AUTHORISED, Stage.APPLIED),
+    # Again from later stages: a list that changed voids the authority, and needs a new one.
+    Step.AUTHORISE: _way(
+        Permission.AUTHORISE, Stage.AUTHORISED, Stage.APPLIED, Stage.AUTHORISED, Stage.STOPPED
+    ),
     Step.REFUSE: _way(Permission.AUTHORISE, Stage.CANCELLED, Stage.APPLIED),
     Step.GO_LIVE: _way(Permission.COMMAND, Stage.LIVE, Stage.AUTHORISED, Stage.STOPPED),
     Step.STOP: _way(Permission.STOP, Stage.STOPPED, Stage.LIVE),
@@ -96,6 +100,7 @@ class Plan:
     cameras: tuple[str, ...]
     target_fpir: float
     verifiers: int
+    evidence_kept: EvidenceKept = EvidenceKept.DAYS_31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,3 +23,7 @@ class BadInputError(NotDoneError):
 
 class UnknownError(NotDoneError):
     """There is no such thing, or no longer."""
+
+
+class AuditLostError(NotDoneError):
+    """The audit cannot be written, so nothing is done."""

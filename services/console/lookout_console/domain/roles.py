@@ -36,6 +36,7 @@ class Permission(StrEnum):
     SEE_SCORE = "see_score"
     ADJUDICATE = "adjudicate"
     ENGAGE = "engage"
+    HOLD_EVIDENCE = "hold_evidence"
     USE_HANDSET = "use_handset"
     WIPE_HANDSET = "wipe_handset"
     SEND_MESSAGES = "send_messages"
@@ -73,6 +74,7 @@ ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
     Permission.SEE_SCORE: frozenset({Role.LFR_OPERATOR, Role.COMMANDER}),
     Permission.ADJUDICATE: frozenset({Role.LFR_OPERATOR, Role.ENGAGEMENT_OFFICER}),
     Permission.ENGAGE: frozenset({Role.ENGAGEMENT_OFFICER}),
+    Permission.HOLD_EVIDENCE: frozenset({Role.AUTHORISING_OFFICER}),
     Permission.USE_HANDSET: frozenset({Role.ENGAGEMENT_OFFICER}),
     Permission.WIPE_HANDSET: frozenset({Role.LFR_OPERATOR, Role.COMMANDER, Role.ADMINISTRATOR}),
     Permission.SEND_MESSAGES: _ON_SHIFT,

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from lookout.audit import GENESIS
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from lookout_console.store.columns import metadata
-from lookout_console.store.tables import audit_head
+from lookout_console.store.tables import audit_head, audit_published
 
 _WRITES: Final = "lookout_writes"
 _BUSY_S: Final = 5
-GENESIS: Final = "0" * 64
 
 
 class Store:
@@ -25,17 +25,19 @@ class Store:
         self.writing: Engine = self.reading.execution_options(**{_WRITES: True})
 
     def create(self) -> None:
-        """Make what is missing of the tables. Blocks."""
-        # Imported for what they add to the metadata.
-        import lookout_console.accounts.tables  # noqa: F401, PLC0415
-        import lookout_console.notify.tables  # noqa: F401, PLC0415
-
+        """Make what is missing of the tables that have been imported. For tests; `lookout_console.schema` migrates."""
         metadata.create_all(self.reading)
+        self.begin_chain()
+
+    def begin_chain(self) -> None:
+        """The audit's first link, where there is none."""
         with self.transaction() as connection:
             if connection.execute(select(audit_head.c.only)).first() is None:
                 connection.execute(
-                    insert(audit_head).values(only=1, sequence=0, entry_hash=GENESIS)
+                    insert(audit_head).values(only=1, sequence=0, entry_hash=GENESIS.hex())
                 )
+            if connection.execute(select(audit_published.c.only)).first() is None:
+                connection.execute(insert(audit_published).values(only=1, sequence=0))
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -59,7 +61,7 @@ def _like_a_server(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def opened(connection: DBAPIConnection, _: Any) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined]  # sqlite3's: the driver shall begin nothing by itself
+        connection.isolation_level = None  # sqlite3's: the driver shall begin nothing by itself
         cursor = connection.cursor()
         for pragma in (
             "journal_mode = WAL",

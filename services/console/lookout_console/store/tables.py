@@ -49,6 +49,11 @@ deployments: Final = Table(
     Column("authority", Text, nullable=False, default=""),
     Column("review", Text, nullable=False, default=""),
     Column("faces_seen", Integer, nullable=False, default=0),
+    Column("evidence_kept", _WORD, nullable=False, default="31_days"),
+    Column("list_hash", _ID, nullable=False, default=""),
+    _who("told"),
+    Column("over_at", Instant, nullable=True),
+    Column("people_purged_at", Instant, nullable=True),
     Column("made_at", Instant, nullable=False),
 )
 
@@ -79,6 +84,9 @@ entries: Final = Table(
     Column("needs_authority", Boolean, nullable=False),
     Column("withdrawn_at", Instant, nullable=True),
     Column("content", _ID, nullable=False),
+    Column("pack_sha256", _ID, nullable=False),
+    Column("templates", LargeBinary, nullable=False),
+    Column("published", Boolean, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
 )
 
@@ -97,6 +105,7 @@ imports: Final = Table(
     Column("import_id", _ID, primary_key=True),
     Column("deployment_id", _ID, nullable=False, index=True),
     Column("file", String(240), nullable=False),
+    Column("file_sha256", _ID, nullable=False),
     Column("rows", Integer, nullable=False),
     Column("done", Integer, nullable=False),
     Column("trouble", Text, nullable=False),
@@ -143,8 +152,14 @@ alerts: Final = Table(
     Column("alerted_at", Instant, nullable=False, index=True),
     Column("score", Float, nullable=False),
     Column("threshold", Float, nullable=False),
+    Column("cameras", JSON, nullable=False),
+    Column("seeded", Boolean, nullable=False),
     Column("sealed", LargeBinary, nullable=True),
+    Column("sealed_under", String(120), nullable=False, default=""),
+    Column("held_by", _ID, nullable=False, default=""),
+    Column("held_reason", Text, nullable=False, default=""),
     Column("claimed_by", _ID, nullable=True),
+    Column("claimed_shown", String(240), nullable=False, default=""),
     Column("claimed_at", Instant, nullable=True),
 )
 
@@ -237,4 +252,11 @@ audit_head: Final = Table(
     Column("only", Integer, primary_key=True, autoincrement=False),
     Column("sequence", Integer, nullable=False),
     Column("entry_hash", _ID, nullable=False),
+)
+
+audit_published: Final = Table(
+    "audit_published",
+    metadata,
+    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", Integer, nullable=False),
 )
