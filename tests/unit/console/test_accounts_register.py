@@ -8,9 +8,9 @@ from argon2 import PasswordHasher
 from lookout_console.accounts.credentials import Credentials, csrf_of, stored
 from lookout_console.accounts.register import Register, new_hasher
 from lookout_console.accounts.rules import LockoutRules, SessionRules
-from lookout_console.store.columns import metadata
 from lookout_console.accounts.tables import accounts, sessions, sign_in_links, tokens
 from lookout_console.accounts.values import Account, AccountRefusedError, SignInRefusedError
+from lookout_console.store.columns import metadata
 from sqlalchemy import Engine, create_engine, select
 from support.console_accounts import Remembered, Told
 
@@ -180,7 +180,12 @@ def test_a_token_ends_by_age_and_by_being_revoked(office: Office) -> None:
     found = office.credentials.token(secret)
     assert found is not None
     assert (found.role, found.token_id) == ("auditor", made.token_id)
-    office.credentials.revoke_token(made.token_id, by="admin", reason="no longer needed")
+    with pytest.raises(AccountRefusedError):
+        office.credentials.revoke_own_token(made.token_id, by="another", reason="not theirs")
+    assert office.credentials.token(secret) is not None
+    office.credentials.revoke_own_token(
+        made.token_id, by=officer.account_id, reason="no longer needed"
+    )
     assert office.credentials.token(secret) is None
     _, other = office.credentials.make_token(
         label="y", role="auditor", lives=timedelta(days=1), by=officer, reason="reads"

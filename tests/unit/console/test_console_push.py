@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jwt
 from joserfc.jwk import ECKey
-from lookout_console.store.columns import metadata
 from lookout_console.notify.push import Push, PushRefusedError
+from lookout_console.store.columns import metadata
 from sqlalchemy import Engine, create_engine
 from support.console_accounts import START, Told
 from support.http_receiver import Receiver, http_receiver

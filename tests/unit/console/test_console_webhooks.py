@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from lookout_console.store.columns import metadata
 from lookout_console.notify.signing import BadWebhookError, check, shown_secret, webhook_key
 from lookout_console.notify.webhooks import (
     MOST_TRIES,
@@ -15,6 +14,7 @@ from lookout_console.notify.webhooks import (
     check_url,
     retry_at,
 )
+from lookout_console.store.columns import metadata
 from sqlalchemy import create_engine
 from support.console_accounts import START, Remembered, Told
 from support.http_receiver import Receiver, http_receiver

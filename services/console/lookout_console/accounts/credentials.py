@@ -7,19 +7,19 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Final
 
+from sqlalchemy import Engine, RowMapping, delete, insert, select, update
+
 from lookout_console.accounts.register import account_of
 from lookout_console.accounts.rules import SessionRules
 from lookout_console.accounts.tables import accounts, sessions, sign_in_links, tokens
 from lookout_console.accounts.values import (
     Account,
     AccountRefusedError,
-    Clock,
-    Journal,
     Session,
     SignInRefusedError,
     Token,
 )
-from sqlalchemy import Engine, RowMapping, delete, insert, select, update
+from lookout_console.journal import Clock, Journal
 
 LINK_LIVES: Final = timedelta(minutes=15)
 LONGEST_TOKEN: Final = timedelta(days=90)
@@ -105,9 +105,22 @@ class Credentials:
             connection.execute(delete(sessions).where(sessions.c.account_id == account_id))
 
     def make_link(self, account_id: str, *, by: str, reason: str) -> str:
-        """The secret of a link that signs in once, within fifteen minutes."""
+        """The secret of a link that signs in once, within fifteen minutes.
+
+        Raises:
+            AccountRefusedError: there is no such account, it is disabled, or it is the identity provider's.
+        """
         secret = secrets.token_urlsafe(32)
         with self._engine.begin() as connection:
+            fit = connection.execute(
+                select(accounts.c.account_id).where(
+                    accounts.c.account_id == account_id,
+                    accounts.c.issuer.is_(None),
+                    accounts.c.disabled.is_(False),
+                )
+            ).first()
+            if fit is None:
+                raise AccountRefusedError("only a local account that is not disabled gets a link")
             connection.execute(
                 insert(sign_in_links).values(
                     key=stored(secret),
@@ -218,15 +231,17 @@ class Credentials:
                 )
         return _token_of(row)
 
-    def revoke_token(self, token_id: str, *, by: str, reason: str) -> None:
-        """End a token now.
+    def revoke_own_token(self, token_id: str, *, by: str, reason: str) -> None:
+        """End a token of one's own now. Others' end with their makers' accounts.
 
         Raises:
-            AccountRefusedError: there is no such token.
+            AccountRefusedError: there is no such token of this account.
         """
         with self._engine.begin() as connection:
             changed = connection.execute(
-                update(tokens).where(tokens.c.token_id == token_id).values(revoked=True)
+                update(tokens)
+                .where(tokens.c.token_id == token_id, tokens.c.made_by == by)
+                .values(revoked=True)
             )
             if changed.rowcount != 1:
                 raise AccountRefusedError("there is no such token")

@@ -7,17 +7,13 @@ from typing import Any, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from lookout_console.accounts.rules import LockoutRules, check_password, sign_in_name
-from lookout_console.accounts.tables import accounts, sessions
-from lookout_console.accounts.values import (
-    Account,
-    AccountRefusedError,
-    Clock,
-    Journal,
-    SignInRefusedError,
-)
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
+
+from lookout_console.accounts.rules import LockoutRules, check_password, sign_in_name
+from lookout_console.accounts.tables import accounts, sessions
+from lookout_console.accounts.values import Account, AccountRefusedError, SignInRefusedError
+from lookout_console.journal import Clock, Journal
 
 _SHOWN_MOST: Final = 120
 

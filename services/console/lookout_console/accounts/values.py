@@ -1,14 +1,7 @@
 """What the rest of the console sees of accounts."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
-
-from sqlalchemy import Connection
-
-Clock = Callable[[], datetime]
-"""Tells the time, timezone-aware UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +39,6 @@ class Token:
     expires_at: datetime
     revoked: bool
     used_at: datetime | None
-
-
-class Journal(Protocol):
-    """Where it is recorded who changed which account, in the transaction of the change: both happen, or neither."""
-
-    def record(
-        self, connection: Connection, *, actor: str, action: str, subject: str, reason: str
-    ) -> None:
-        """Add an entry. Raises what the audit raises; the change is then rolled back."""
 
 
 class SignInRefusedError(Exception):

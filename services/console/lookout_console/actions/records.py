@@ -13,7 +13,7 @@ from lookout_console.actions.alerts import Alerts, Raised
 from lookout_console.actions.deployments import Deployments, Known, Taken
 from lookout_console.actions.desk import Actor, Desk
 from lookout_console.actions.watchlists import Watchlists
-from lookout_console.domain.alerts import Adjudication, Disposal, Truth
+from lookout_console.domain.alerts import Adjudication, Disposal, Planted, Truth
 from lookout_console.domain.deployments import Stage
 from lookout_console.domain.intervals import one_in, rate
 from lookout_console.domain.roles import Permission
@@ -72,7 +72,7 @@ class Records:
                 accuracy,
                 _outcomes(public),
                 _demographics(public),
-                _blue(raised),
+                _blue(raised, self._alerts.planted(deployment_id)),
             ),
             warnings=warnings,
         )
@@ -216,16 +216,23 @@ def _demographics(public: Sequence[Raised]) -> Section:
     )
 
 
-def _blue(raised: Sequence[Raised]) -> Section:
+def _blue(raised: Sequence[Raised], planted: Planted) -> Section:
     blue = [one for one in raised if one.blue]
+    taken = f"{planted.taken_in} of {planted.decided}" if planted.decided else "none decided"
     return Section(
-        title="Blue list",
+        title="Volunteers and planted alerts",
         rows=(
             Row(
-                words="Alerts of volunteers",
+                words="Alerts of volunteers (blue list)",
                 value=str(len(blue)),
                 note="apart from all counts above",
             ),
+            Row(
+                words="Planted alerts, known to be false",
+                value=str(planted.alerts),
+                note="apart from all counts above",
+            ),
+            Row(words="Verdicts taken in by a planted alert", value=taken),
         ),
     )
 

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.jwk import ECKey
-from lookout_console.accounts.values import Clock
-from lookout_console.notify.tables import push_subscriptions
 from sqlalchemy import Engine, delete, insert, select
+
+from lookout_console.journal import Clock
+from lookout_console.notify.tables import push_subscriptions
 
 _TTL_S: Final = 120
 _TOKEN_LIVES: Final = timedelta(hours=12)

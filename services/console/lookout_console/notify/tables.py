@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from lookout_console.store.columns import Instant, metadata
 from sqlalchemy import Boolean, Column, ForeignKey, Integer, LargeBinary, String, Table, Text
+
+from lookout_console.store.columns import Instant, metadata
 
 webhooks: Final = Table(
     "webhooks",

@@ -10,10 +10,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
-from lookout_console.accounts.values import Clock, Journal
+from sqlalchemy import Engine, RowMapping, insert, select, update
+
+from lookout_console.journal import Clock, Journal
 from lookout_console.notify.signing import shown_secret, signed_headers, webhook_key
 from lookout_console.notify.tables import webhook_deliveries, webhooks
-from sqlalchemy import Engine, RowMapping, insert, select, update
 
 MOST_TRIES: Final = 12
 _FIRST_WAIT: Final = timedelta(seconds=2)

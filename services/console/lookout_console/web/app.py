@@ -3,23 +3,58 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from lookout_console.web import signing_in
-from lookout_console.web.headers import StrictHeaders
-from lookout_console.web.office import Office
-from lookout_console.web.refusals import NOT_SIGNED_IN, TITLES, Refusal, bad_input, not_found
-from lookout_console.web.rendering import go
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-_STATIC: Final = Path(__file__).parent / "static"
+from lookout_console.accounts.rules import BadNameError, WeakPasswordError
+from lookout_console.accounts.values import AccountRefusedError
+from lookout_console.domain.errors import (
+    BadInputError,
+    ConflictError,
+    NotAllowedError,
+    NotDoneError,
+    UnknownError,
+    WrongStateError,
+)
+from lookout_console.notify.webhooks import WebhookRefusedError
+from lookout_console.web import api, events, signing_in
+from lookout_console.web.headers import StrictHeaders
+from lookout_console.web.office import Office
+from lookout_console.web.pages import alerts, deployments, handset, keeping, shift, watchlist
+from lookout_console.web.refusals import NOT_SIGNED_IN, TITLES, Refusal, bad_input, not_found
+from lookout_console.web.rendering import STATIC, go
+
+ROUTERS: Final = (
+    signing_in.router,
+    shift.router,
+    alerts.router,
+    deployments.router,
+    watchlist.router,
+    handset.router,
+    keeping.router,
+    events.router,
+    api.router,
+)
+"""Every router there is; each route of each names its permission."""
+_NOT_DONE: Final = (
+    (NotAllowedError, HTTPStatus.FORBIDDEN, "not_allowed"),
+    (ConflictError, HTTPStatus.CONFLICT, "conflict"),
+    (WrongStateError, HTTPStatus.CONFLICT, "wrong_state"),
+    (UnknownError, HTTPStatus.NOT_FOUND, "not_found"),
+    (BadInputError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad_input"),
+    (AccountRefusedError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad_input"),
+    (BadNameError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad_input"),
+    (WeakPasswordError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad_input"),
+    (WebhookRefusedError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad_input"),
+)
+"""What is said of what the actions and accounts refuse."""
 _log = structlog.get_logger(__name__)
 
 
@@ -44,8 +79,8 @@ def create_app(office: Office) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.office = office
-    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    for router in (signing_in.router,):
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for router in ROUTERS:
         app.include_router(router)
     _answer_failures(app)
     app.add_middleware(StrictHeaders, tls=office.door.tls)
@@ -53,28 +88,41 @@ def create_app(office: Office) -> FastAPI:
 
 
 def _answer_failures(app: FastAPI) -> None:
-    def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Refusal)  # noqa: S101 - it is registered for nothing else
-        return say(request, error)
+    app.add_exception_handler(Refusal, _refused)
+    for kind in (NotDoneError, *(kind for kind, _, _ in _NOT_DONE)):
+        app.add_exception_handler(kind, _not_done)
+    app.add_exception_handler(HTTPException, _unknown)
+    app.add_exception_handler(RequestValidationError, _unusable)
+    app.add_exception_handler(SQLAlchemyError, _lost)
 
-    def unknown(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 404
-        if status == HTTPStatus.NOT_FOUND:
-            return say(request, not_found("page"))
-        return say(request, Refusal(HTTPStatus(status), "refused", HTTPStatus(status).phrase))
 
-    def unusable(request: Request, error: Exception) -> Response:
-        del error  # it repeats what was sent
-        return say(request, bad_input("Something in the address or the form cannot be used."))
+def _refused(request: Request, error: Exception) -> Response:
+    return say(request, error if isinstance(error, Refusal) else _unavailable())
 
-    def lost(request: Request, error: Exception) -> Response:
-        _log.error("store_lost", error=type(error).__name__, path=request.url.path)
-        return say(request, _unavailable())
 
-    app.add_exception_handler(Refusal, refused)
-    app.add_exception_handler(HTTPException, unknown)
-    app.add_exception_handler(RequestValidationError, unusable)
-    app.add_exception_handler(SQLAlchemyError, lost)
+def _not_done(request: Request, error: Exception) -> Response:
+    for kind, status, code in _NOT_DONE:
+        if isinstance(error, kind):
+            return say(request, Refusal(status, code, str(error)))
+    return _lost(request, error)
+
+
+def _unknown(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
+    if status == HTTPStatus.NOT_FOUND:
+        return say(request, not_found("page"))
+    return say(request, Refusal(HTTPStatus(status), "refused", HTTPStatus(status).phrase))
+
+
+def _unusable(request: Request, error: Exception) -> Response:
+    del error  # it repeats what was sent
+    return say(request, bad_input("Something in the address or the form cannot be used."))
+
+
+def _lost(request: Request, error: Exception) -> Response:
+    """The store or the audit cannot be reached: the transaction is rolled back, so nothing is half-done."""
+    _log.error("not_recorded", error=type(error).__name__)
+    return say(request, _unavailable())
 
 
 def _unavailable() -> Refusal:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from lookout_console.accounts.credentials import Credentials, csrf_of
 from lookout_console.accounts.register import Register
 from lookout_console.accounts.values import Account
@@ -12,8 +15,6 @@ from lookout_console.actions.desk import Actor
 from lookout_console.domain.roles import Permission, Role, allowed
 from lookout_console.web.fields import Fields, fields_of
 from lookout_console.web.refusals import form_not_ours, not_permitted, not_signed_in
-from starlette.requests import Request
-from starlette.responses import Response
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE: Final = "lookout_session"
@@ -163,10 +164,14 @@ def _is(given: str, wanted: str) -> bool:
 
 
 def _same_origin(request: Request) -> None:
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+    """Refuse what a browser says another site sent; programs that are no browsers say nothing of it."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None and site not in {"same-origin", "none"}:
         raise form_not_ours()
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+    # Our pages send no referrer, so their forms' origin is "null"; where that is said, the site must be, too.
+    if origin == "null" and site is None:
+        raise form_not_ours()
+    if origin not in (None, "null") and urlsplit(origin).netloc != request.headers.get("host", ""):
         raise form_not_ours()
 
 

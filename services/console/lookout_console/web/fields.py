@@ -6,8 +6,9 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs
 
-from lookout_console.web.refusals import bad_input
 from starlette.requests import Request
+
+from lookout_console.web.refusals import bad_input
 
 LARGEST_BODY: Final = 256 * 1024
 _LONGEST: Final = 4000
@@ -61,6 +62,14 @@ class Fields:
     def maybe_one_of(self, name: str, kind: type[E]) -> E | None:
         """A value out of a closed list, or None where none was chosen."""
         return self.one_of(name, kind) if self.maybe(name) else None
+
+    def several_of(self, name: str, kind: type[E]) -> tuple[E, ...]:
+        """Values out of a closed list."""
+        try:
+            return tuple(kind(text) for text in self.many(name))
+        except ValueError:
+            wanted = ", ".join(member.value for member in kind)
+            raise bad_input(f"“{name.replace('_', ' ')}” is some of: {wanted}.") from None
 
     def number(self, name: str) -> float:
         """A finite number."""

@@ -16,6 +16,7 @@ from lookout_console.actions.alerts import Alerts
 from lookout_console.actions.deployments import Deployments, Known
 from lookout_console.actions.desk import Desk
 from lookout_console.actions.records import Records
+from lookout_console.actions.retention import Retention
 from lookout_console.actions.shift import Banner, Shift, Statuses
 from lookout_console.actions.watchlists import Watchlists
 from lookout_console.notify.push import Push
@@ -57,6 +58,7 @@ class Office:
     alerts: Alerts
     shift: Shift
     records: Records
+    retention: Retention
     statuses: Statuses
     register: Register
     credentials: Credentials

@@ -1,47 +1,45 @@
 """The deployment record as a PDF."""
 
+import io
 from typing import Final
+from xml.sax.saxutils import escape
 
-from fpdf import FPDF
-from fpdf.fonts import FontFace
+from reportlab.lib import colors
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import getSampleStyleSheet
+from reportlab.lib.units import mm
+from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from lookout_console.actions.records import Record
 
-_WIDTHS: Final = (62, 38, 80)
+_WIDTHS: Final = (62 * mm, 40 * mm, 72 * mm)
+_LOOK: Final = TableStyle(
+    [
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LINEBELOW", (0, 0), (-1, -1), 0.4, colors.lightgrey),
+        ("LINEBELOW", (0, 0), (-1, 0), 0.8, colors.black),
+    ]
+)
 
 
 def as_pdf(record: Record) -> bytes:
-    """A4, with the built-in font, which knows Latin-1: other letters are written as ``?``."""
-    pdf = FPDF(format="A4")
-    pdf.set_title(_latin(f"Deployment record: {record.title}"))
-    pdf.set_auto_page_break(auto=True, margin=18)
-    pdf.add_page()
-    pdf.set_font("Helvetica", style="B", size=18)
-    pdf.multi_cell(0, 9, _latin(record.title), new_x="LMARGIN", new_y="NEXT")
-    pdf.set_font("Helvetica", size=10)
-    pdf.multi_cell(
-        0, 6, "Deployment record. It holds no personal data.", new_x="LMARGIN", new_y="NEXT"
-    )
-    for warning in record.warnings:
-        pdf.set_font("Helvetica", style="B", size=10)
-        pdf.multi_cell(0, 6, _latin(warning), new_x="LMARGIN", new_y="NEXT")
+    """A4, with the built-in fonts, which know Latin-1: other letters are shown as a box."""
+    styles = getSampleStyleSheet()
+    body, head = styles["BodyText"], styles["Heading2"]
+    parts: list[Flowable] = [
+        Paragraph(escape(record.title), styles["Title"]),
+        Paragraph("Deployment record. It holds no personal data.", body),
+        *(Paragraph(f"<b>{escape(warning)}</b>", body) for warning in record.warnings),
+    ]
     for section in record.sections:
-        pdf.ln(4)
-        pdf.set_font("Helvetica", style="B", size=12)
-        pdf.cell(0, 8, _latin(section.title), new_x="LMARGIN", new_y="NEXT")
-        pdf.set_font("Helvetica", size=9)
-        with pdf.table(
-            col_widths=_WIDTHS, headings_style=FontFace(emphasis="BOLD"), line_height=5
-        ) as table:
-            for cells in (
-                ("What", "Count", "Interval and note"),
-                *((row.words, row.value, row.note) for row in section.rows),
-            ):
-                line = table.row()
-                for text in cells:
-                    line.cell(_latin(text))
-    return bytes(pdf.output())
-
-
-def _latin(text: str) -> str:
-    return text.encode("latin-1", "replace").decode("latin-1")
+        lines = [("What", "Count", "Interval and note")]
+        lines += [(row.words, row.value, row.note) for row in section.rows]
+        cells = [[Paragraph(escape(text), body) for text in line] for line in lines]
+        parts += [
+            Spacer(1, 4 * mm),
+            Paragraph(escape(section.title), head),
+            Table(cells, colWidths=_WIDTHS, repeatRows=1, style=_LOOK),
+        ]
+    out = io.BytesIO()
+    SimpleDocTemplate(out, pagesize=A4, title=f"Deployment record: {record.title}").build(parts)
+    return out.getvalue()

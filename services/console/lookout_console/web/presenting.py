@@ -1,19 +1,16 @@
 """What a page says of an alert, a deployment, an import: facts into words, by who reads them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from lookout_console.actions.alerts import Raised
+from lookout_console.actions.raised import Raised
 from lookout_console.actions.shift import Words
 from lookout_console.actions.watchlists import Job
 from lookout_console.domain.alerts import Adjudication
 from lookout_console.domain.watchlists import Outcome
 from lookout_console.web.words import ADJUDICATION, ASKED, CATEGORY, plain
-
-Shown = Callable[[str], str]
-"""The name of an account, by its id."""
 
 _OUTCOME_KIND: Final = {Outcome.ACCEPTED: "good", Outcome.WARNING: "warn", Outcome.REFUSED: "bad"}
 
@@ -52,7 +49,7 @@ class AlertCard:
     technical: str = ""
 
 
-def card_of(raised: Raised, shown: Shown, *, adjudicates: bool) -> AlertCard:
+def card_of(raised: Raised, *, adjudicates: bool) -> AlertCard:
     """The card. ``adjudicates``: whether its reader may claim and decide."""
     said = raised.said
     standing = "over" if raised.over else "claimed" if raised.claimed_by else "open"
@@ -70,10 +67,10 @@ def card_of(raised: Raised, shown: Shown, *, adjudicates: bool) -> AlertCard:
         seen_at=f"{raised.captured_at:%H:%M:%S}",
         category=CATEGORY[raised.category],
         reason=said.reason if said else gone,
-        place=f"{raised.place} · camera {raised.camera}",
+        place=f"{raised.place} · camera {', '.join(raised.cameras) or raised.camera}",
         contact=said.contact if said else "",
         mark=_mark(raised),
-        standing_words=_standing_words(raised, shown),
+        standing_words=_standing_words(raised),
         pictures=frozenset(seen | ({"enrolled"} if said else set())),
         may_claim=adjudicates and standing == "open",
         answers=() if raised.over else (("seen", "Got it", ""), ("engaging", "Engaging", "first")),
@@ -90,20 +87,23 @@ def card_of(raised: Raised, shown: Shown, *, adjudicates: bool) -> AlertCard:
 def _mark(raised: Raised) -> str:
     if raised.test:
         return "Test alert"
+    if raised.seeded:
+        # Said once it is decided, and not before: it would tell the answer.
+        return "Planted, known to be false" if raised.over else ""
     if raised.blue:
         return "Blue list: a volunteer"
     return "Demonstration" if raised.demonstration else ""
 
 
-def _standing_words(raised: Raised, shown: Shown) -> str:
+def _standing_words(raised: Raised) -> str:
     if raised.engagement is not None:
         return f"Met: {plain(raised.engagement.truth).lower()}"
     if raised.adjudication is not Adjudication.WAITING:
         return ADJUDICATION[raised.adjudication]
-    done, who = len(raised.verifications), raised.claimed_by
+    done, who = raised.looked, raised.claimed_by
     # How many have looked is told, what they saw is not: the second is blind to the first.
     looked = f"{done} of {raised.wanted} have decided" if done else ""
-    claimed = f"{shown(who)} has this one" if who else "Nobody has this one yet"
+    claimed = f"{raised.claimed_shown or who} has this one" if who else "Nobody has this one yet"
     return " · ".join(part for part in (claimed, looked) if part)
 
 

@@ -1,6 +1,7 @@
 """Templates into pages. Everything that is put into one is escaped; what is missing is an error, never an empty space."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -8,8 +9,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+STATIC: Final = Path(__file__).parent / "static"
 THEME_COOKIE: Final = "lookout_theme"
-SAID_COOKIE: Final = "lookout_said"
 THEMES: Final = ("dark", "light")
 
 

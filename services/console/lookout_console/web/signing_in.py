@@ -4,6 +4,8 @@ from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
 from lookout_console.accounts.credentials import csrf_of
 from lookout_console.accounts.oidc import Attempt, ProviderError
 from lookout_console.accounts.values import Account, SignInRefusedError
@@ -12,7 +14,6 @@ from lookout_console.web.fields import Fields
 from lookout_console.web.office import Office, office_of
 from lookout_console.web.refusals import not_found
 from lookout_console.web.rendering import THEME_COOKIE, THEMES, go
-from starlette.responses import RedirectResponse, Response
 
 router: Final = APIRouter(dependencies=[Depends(Open("who signs in has no account yet"))])
 _ATTEMPT_COOKIE: Final = "lookout_attempt"
@@ -39,7 +40,7 @@ def sign_in(request: Request, fields: Sent) -> Response:
         )
     except SignInRefusedError as refused:
         return _door(request, refused=str(refused))
-    return _signed_in(office, request, account, go("/"))
+    return _signed_in(office, account, go("/"))
 
 
 @router.get("/sign-in/link/{link}")
@@ -63,7 +64,7 @@ def use_link(request: Request, fields: Sent) -> Response:
         return _door(
             request, refused="This link was used already, or is too old: ask for a new one."
         )
-    return _signed_in(office, request, account, go("/"))
+    return _signed_in(office, account, go("/"))
 
 
 @router.get("/sign-in/provider")
@@ -80,7 +81,7 @@ def to_provider(request: Request) -> Response:
     # Lax, since the way back is a navigation that begins at the provider; a few minutes, and for this path only.
     response.set_cookie(
         _ATTEMPT_COOKIE,
-        ".".join((attempt.state, attempt.nonce, attempt.verifier)),
+        f"{attempt.state}.{attempt.nonce}.{attempt.verifier}",
         max_age=_ATTEMPT_S,
         path="/sign-in/provider",
         httponly=True,
@@ -115,7 +116,7 @@ def from_provider(request: Request, state: str = "") -> Response:
         return _door(request, refused=said)
     response = office.pages.bare(request, "signed_in.html", {})
     response.delete_cookie(_ATTEMPT_COOKIE, path="/sign-in/provider")
-    return _signed_in(office, request, account, response)
+    return _signed_in(office, account, response)
 
 
 @router.post("/sign-out")
@@ -160,7 +161,7 @@ def _door(request: Request, *, refused: str) -> Response:
     return response
 
 
-def _signed_in(office: Office, request: Request, account: Account, response: Response) -> Response:
+def _signed_in(office: Office, account: Account, response: Response) -> Response:
     office.door.give(response, SESSION_COOKIE, office.credentials.start_session(account.account_id))
     office.door.take(response, DOOR_COOKIE)
     return response

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from lookout_console.web.hub import Hub, line
 from starlette.concurrency import run_in_threadpool
+
+from lookout_console.web.hub import Hub, line
 
 TICK_S: Final = 2.0
 _SESSION_EVERY_TICKS: Final = 5

@@ -2,10 +2,11 @@
 
 import threading
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from lookout_console.actions.shift import Banner
+from lookout_console.domain.alerts import EXPIRES_AFTER, Adjudication
 from lookout_console.domain.deployments import Stage
 from lookout_console.domain.errors import UnknownError
 from lookout_console.web.hub import EVERYWHERE
@@ -19,6 +20,8 @@ HANDSET: Final = "handset"
 WATCHLIST: Final = "watchlist"
 ALERTS: Final = "alerts"
 EVERYBODY: Final = "all"
+_LOOKS: Final = ((QUEUE, True, "queue"), (WATCH, False, "queue"), (HANDSET, True, "handset"))
+"""Each view of an alert: whether its readers decide, and which card they see."""
 _OVER: Final = frozenset({Stage.ENDED, Stage.CANCELLED, Stage.PURGED})
 
 
@@ -33,7 +36,7 @@ class Teller:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._banner: Banner | None = None
-        self._waiting: set[tuple[str, str]] = set()
+        self._waiting: dict[tuple[str, str], datetime] = {}
         self._lock = threading.Lock()
         self._canary_at: datetime | None = None
 
@@ -84,27 +87,34 @@ class Teller:
             self.canary(deployment_id)
 
     def _expire(self) -> None:
+        """Ask the store only for those whose time is over: there may be a thousand that wait."""
+        due = self._office.now() - EXPIRES_AFTER
         with self._lock:
-            waiting = tuple(self._waiting)
-        for deployment_id, alert_id in waiting:
-            if self._office.alerts.get(alert_id).over:
+            old = [one for one, raised_at in self._waiting.items() if raised_at <= due]
+        for deployment_id, alert_id in old:
+            raised = self._office.alerts.get(alert_id)
+            if raised.over:
                 self._alert(deployment_id, alert_id)
+            elif raised.adjudication is Adjudication.VIABLE:
+                # Officers are on it: it does not expire any more.
+                with self._lock:
+                    self._waiting[deployment_id, alert_id] = datetime.max.replace(tzinfo=UTC)
 
     def _alert(self, deployment_id: str, alert_id: str) -> None:
         office = self._office
         raised = office.alerts.get(alert_id)
         with self._lock:
+            new = (deployment_id, alert_id) not in self._waiting
             if raised.over:
-                self._waiting.discard((deployment_id, alert_id))
-            else:
-                self._waiting.add((deployment_id, alert_id))
+                self._waiting.pop((deployment_id, alert_id), None)
+            elif new:
+                self._waiting[deployment_id, alert_id] = raised.alerted_at
+            count = sum(deployment == deployment_id for deployment, _ in self._waiting)
         facts = {}
-        for view, adjudicates, look in (
-            (QUEUE, True, "queue"),
-            (WATCH, False, "queue"),
-            (HANDSET, True, "handset"),
-        ):
-            card = card_of(raised, office.shown, adjudicates=adjudicates)
+        for view, adjudicates, look in _LOOKS:
+            if view == HANDSET and raised.seeded:
+                continue  # nobody on the street is sent after somebody who is not there
+            card = card_of(raised, adjudicates=adjudicates)
             facts[view] = {
                 "id": alert_id,
                 "html": office.pages.macro("card.html", "card", card, look),
@@ -113,11 +123,23 @@ class Teller:
                 "words": card.words,
             }
         office.hub.publish("alert", facts, scope=deployment_id)
-        with self._lock:
-            count = sum(deployment == deployment_id for deployment, _ in self._waiting)
         office.hub.publish("waiting", {ALERTS: {"waiting": count}}, scope=deployment_id)
-        if not (raised.deliveries or raised.claimed_by or raised.verifications):
+        if new and not raised.over and not raised.seeded:
             self._outside("alert.raised", deployment_id, alert_id)
+            self._wake(deployment_id)
+
+    def _wake(self, deployment_id: str) -> None:
+        """Push to the handsets whose page is not open now."""
+        push = self._office.push
+        if push is None:
+            return
+        away = frozenset(
+            one.account_id
+            for one in self._office.shift.handsets(deployment_id)
+            if not one.online and not one.wiped
+        )
+        if away:
+            threading.Thread(target=push.push, args=(away,), daemon=True).start()
 
     def _outside(self, kind: str, deployment_id: str, subject: str) -> None:
         facts = {"deployment_id": deployment_id, "id": subject}
@@ -130,7 +152,8 @@ class Teller:
         office.hub.publish("deployment", {EVERYBODY: data}, scope=EVERYWHERE)
         if known.stage in _OVER:
             with self._lock:
-                self._waiting = {one for one in self._waiting if one[0] != deployment_id}
+                for one in [one for one in self._waiting if one[0] == deployment_id]:
+                    del self._waiting[one]
             why = "The deployment has ended."
             office.hub.publish("wipe", {HANDSET: {"why": why}}, scope=deployment_id)
         self._outside(f"deployment.{known.stage}", deployment_id, deployment_id)

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from lookout_console.actions.deployments import Known
 from lookout_console.actions.records import as_csv
 from lookout_console.domain.deployments import WAYS, Plan, Stage, Step, UseCase
+from lookout_console.domain.retention import EvidenceKept
 from lookout_console.domain.roles import Permission
 from lookout_console.web.callers import Caller, Guard
 from lookout_console.web.fields import Fields
@@ -264,6 +265,7 @@ def plan_of(fields: Fields) -> Plan:
         cameras=cameras,
         target_fpir=1 / max(fields.whole("faces_per_false_alert", default=10_000), 1),
         verifiers=fields.whole("verifiers", default=2),
+        evidence_kept=fields.maybe_one_of("evidence_kept", EvidenceKept) or EvidenceKept.DAYS_31,
     )
 
 

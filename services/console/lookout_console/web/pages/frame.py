@@ -25,7 +25,9 @@ _PLACES: Final = (
     ("/handset", "Handset", Permission.USE_HANDSET),
     ("/deployments", "Deployments", Permission.SEE_DEPLOYMENTS),
     ("/check", "Pre-shift check", Permission.CHECK),
+    ("/evidence", "Evidence", Permission.HOLD_EVIDENCE),
     ("/audit", "Audit", Permission.SEE_AUDIT),
+    ("/membership", "Membership", Permission.ASK_MEMBERSHIP),
     ("/accounts", "Accounts", Permission.KEEP_ACCOUNTS),
     ("/tokens", "API tokens", Permission.KEEP_TOKENS),
 )

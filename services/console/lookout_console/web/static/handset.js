@@ -59,9 +59,18 @@ async function forget() {
   for (const worker of await navigator.serviceWorker?.getRegistrations?.() ?? []) await worker.unregister();
 }
 
-document.addEventListener("lookout:wipe", async ({ detail }) => {
+document.addEventListener("lookout:wipe", async () => {
   await forget();
-  location.replace(`/handset/wiped?why=${encodeURIComponent(detail.why)}`);
+  location.replace("/handset/wiped");
+});
+
+// An answer is sent without leaving the page: the changed card comes by the stream.
+queue.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const answer = await post(form.action, Object.fromEntries(new FormData(form))).catch(() => null);
+  delete form.dataset.sent;
+  if (!answer?.ok) announce("Not sent. Press again.");
 });
 
 ready.addEventListener("click", async () => {
