@@ -215,12 +215,14 @@ class Deployments:
                     )
 
     def count_faces(self, deployment_id: str, faces: int) -> None:
-        """Add to the faces seen: tracks that ended, which is approximate, for one person may pass twice."""
+        """The faces seen so far: tracks that ended, which is approximate, for one person may pass twice. Never fewer."""
         with self._desk.store.transaction() as connection:
             connection.execute(
                 update(deployments)
-                .where(deployments.c.deployment_id == deployment_id)
-                .values(faces_seen=deployments.c.faces_seen + faces)
+                .where(
+                    deployments.c.deployment_id == deployment_id, deployments.c.faces_seen < faces
+                )
+                .values(faces_seen=faces)
             )
 
     def all(self) -> tuple[Known, ...]:

@@ -4,17 +4,18 @@ import hashlib
 import threading
 import uuid
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lookout.events import Sealed
 from lookout.ids import entry_id as id_of
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from lookout_console.actions.archives import open_archive, picture_of, rows_of
 from lookout_console.actions.desk import Actor, Desk
 from lookout_console.actions.listed import check_composable, closed, mark, opened
-from lookout_console.actions.listing import packed
+from lookout_console.actions.listing import packed, unpacked
 from lookout_console.actions.ports import Examined, Examiner, NewExaminer
 from lookout_console.domain.errors import BadInputError, NotDoneError, UnknownError
 from lookout_console.domain.roles import Permission
@@ -175,7 +176,7 @@ class Imports:
         return tuple(self.job(import_id) for import_id in ids)
 
     def _run(self, job: Job, archive: bytes) -> None:
-        examiner = self._new_examiner(job.deployment_id, self._references(job.deployment_id))
+        examiner = self._new_examiner(job.deployment_id, self._known(job.deployment_id))
         trouble = ""
         try:
             with open_archive(archive) as members:
@@ -293,15 +294,19 @@ class Imports:
             )
         )
 
-    def _references(self, deployment_id: str) -> Sequence[str]:
+    def _known(self, deployment_id: str) -> Mapping[str, tuple[Sealed, ...]]:
         with self._desk.store.look() as connection:
-            rows = connection.execute(
-                select(entries.c.entry_id, entries.c.sealed).where(
-                    entries.c.deployment_id == deployment_id
-                )
-            ).all()
-        people = [opened(self._desk, deployment_id, row[0], row[1]) for row in rows]
-        return [person[0].reference for person in people if person is not None]
+            rows = (
+                connection.execute(select(entries).where(entries.c.deployment_id == deployment_id))
+                .mappings()
+                .all()
+            )
+        known = {}
+        for row in rows:
+            person = opened(self._desk, deployment_id, row["entry_id"], row["sealed"])
+            if person is not None:
+                known[person[0].reference] = unpacked(deployment_id, row["templates"])
+        return known
 
 
 def _check(examined: Examined) -> None:

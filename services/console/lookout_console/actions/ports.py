@@ -1,6 +1,6 @@
 """What the actions need of the outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,5 +46,5 @@ class Examiner(Protocol):
 class NewExaminer(Protocol):
     """Makes an examiner for a deployment's import."""
 
-    def __call__(self, deployment_id: str, known: Sequence[str]) -> Examiner:
-        """``known`` names who is on the list already."""
+    def __call__(self, deployment_id: str, known: Mapping[str, tuple[Sealed, ...]]) -> Examiner:
+        """``known`` holds the sealed templates of who is on the list already, by reference."""

@@ -1,10 +1,12 @@
 """What is forgotten when its time is over, and what is held back, with whose reason."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from lookout.events import PurgeCertificate
 from lookout.sealing.ports import KeyGoneError
-from sqlalchemy import Connection, RowMapping, delete, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from lookout_console.actions.desk import Actor, Desk
 from lookout_console.domain.errors import (
@@ -17,6 +19,7 @@ from lookout_console.domain.retention import PEOPLE_PURGED_AFTER, hold_key, runs
 from lookout_console.domain.roles import Permission
 from lookout_console.store.tables import (
     alerts,
+    certificates,
     collisions,
     deployments,
     entries,
@@ -28,6 +31,21 @@ from lookout_console.store.tables import (
 
 CLOCK: Final = "retention"
 _HOLD: Final = hold_key("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """The keeper's word on the purge of a deployment, as far as the record needs it."""
+
+    deployment_id: str
+    revision: int
+    state: str
+    purged_at: datetime
+    entries: int
+    keys_issued: int
+    keys_held: int
+    missing: tuple[str, ...]
+    signer: str
 
 
 class Retention:
@@ -85,6 +103,52 @@ class Retention:
         now = self._desk.clock()
         self._people_due(now)
         self._evidence_due(now)
+
+    def certified(self, certificate: PurgeCertificate) -> None:
+        """Keep the keeper's certificate of a purge. Again, it changes nothing."""
+        desk, mine = self._desk, certificates.c.deployment_id == certificate.deployment_id
+        with desk.store.transaction() as connection:
+            known = select(certificates).where(
+                mine, certificates.c.revision == certificate.revision
+            )
+            if connection.execute(known).first() is not None:
+                return
+            connection.execute(
+                insert(certificates).values(
+                    deployment_id=certificate.deployment_id,
+                    revision=certificate.revision,
+                    state=certificate.state,
+                    purged_at=certificate.purged_at,
+                    entries=certificate.entries,
+                    keys_issued=certificate.keys_issued,
+                    keys_held=certificate.keys_held,
+                    missing=list(certificate.missing),
+                    signer=certificate.signature.signer,
+                )
+            )
+            desk.audit.record(
+                connection,
+                actor=certificate.signature.signer,
+                action="deployment.certified",
+                subject=certificate.deployment_id,
+                reason=f"revision {certificate.revision}: {certificate.state}",
+                deployment_id=certificate.deployment_id,
+            )
+        desk.changed("deployment", certificate.deployment_id, certificate.deployment_id)
+
+    def certificate(self, deployment_id: str) -> Certificate | None:
+        """The latest certificate of a deployment's purge, None while there is none."""
+        wanted = (
+            select(certificates)
+            .where(certificates.c.deployment_id == deployment_id)
+            .order_by(certificates.c.revision.desc())
+            .limit(1)
+        )
+        with self._desk.store.look() as connection:
+            row = connection.execute(wanted).mappings().one_or_none()
+        if row is None:
+            return None
+        return Certificate(**dict(row) | {"missing": tuple(row["missing"])})
 
     def _begun(self, actor: Actor, reason: str) -> Desk:
         self._desk.require(actor, Permission.HOLD_EVIDENCE)

@@ -260,3 +260,17 @@ audit_published: Final = Table(
     Column("only", Integer, primary_key=True, autoincrement=False),
     Column("sequence", Integer, nullable=False),
 )
+
+certificates: Final = Table(
+    "certificates",
+    metadata,
+    Column("deployment_id", _ID, primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("state", _WORD, nullable=False),
+    Column("purged_at", Instant, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("keys_issued", Integer, nullable=False),
+    Column("keys_held", Integer, nullable=False),
+    Column("missing", JSON, nullable=False),
+    Column("signer", String(120), nullable=False),
+)
