@@ -137,9 +137,9 @@ def _unavailable() -> Refusal:
 def say(request: Request, refusal: Refusal) -> Response:
     """A refusal as the caller reads it: JSON for programs and scripts, a page for people."""
     office: Office = request.app.state.office
-    wants_json = request.url.path.startswith("/api/") or "application/json" in request.headers.get(
-        "accept", ""
-    )
+    wants = request.headers.get("accept", "")
+    path = request.url.path
+    wants_json = path.startswith("/api/") or path == "/events" or "application/json" in wants
     if wants_json:
         return JSONResponse(
             {"code": refusal.code, "detail": refusal.detail}, status_code=refusal.status

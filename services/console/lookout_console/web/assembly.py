@@ -1,6 +1,6 @@
 """The office put together: every part of the console that a request or a turn of the clock stands on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,13 +20,14 @@ from lookout_console.actions.records import Records
 from lookout_console.actions.retention import Retention
 from lookout_console.actions.shift import Shift, Statuses
 from lookout_console.actions.watchlists import Watchlists
+from lookout_console.notify.channels import Channels
 from lookout_console.notify.push import Push
 from lookout_console.notify.webhooks import Webhooks
 from lookout_console.store.audit import Audit
 from lookout_console.store.engine import Store
 from lookout_console.web.callers import Door
 from lookout_console.web.office import CANARY_EVERY, Office, Telling
-from lookout_console.web.telling import Teller, open_waiting
+from lookout_console.web.telling import Teller
 
 WEBHOOK_KEY: Final = "signing/webhooks"
 
@@ -55,6 +56,8 @@ class Outside:
     sessions: SessionRules = field(default_factory=SessionRules)
     lockout: LockoutRules = field(default_factory=LockoutRules)
     canary_every: timedelta = CANARY_EVERY
+    channels: Sequence[str] = ()
+    """Apprise addresses; secrets."""
     audit_why_not: Callable[[], str] = _nothing_against
     """Why nothing may be recorded at present, empty when it may."""
 
@@ -97,6 +100,7 @@ def build_office(outside: Outside) -> Office:
             loopback=outside.demonstration,
         ),
         push=_push(outside),
+        channels=Channels(outside.channels),
         provider=outside.provider,
         provider_name=outside.provider_name,
         local_accounts=outside.local_accounts,
@@ -104,8 +108,9 @@ def build_office(outside: Outside) -> Office:
     )
     teller = Teller(office)
     telling.to(teller.tell)
-    open_waiting(teller, office)
-    office.beside += [teller.turn, lambda: _send(office)]
+    teller.begin()
+    office.beside.append(teller.turn)
+    office.outward += [office.webhooks.send_due, office.channels.send_waiting]
     return office
 
 
@@ -118,7 +123,3 @@ def _push(outside: Outside) -> Push | None:
         key=outside.push_key,
         contact=outside.push_contact,
     )
-
-
-def _send(office: Office) -> None:
-    office.webhooks.send_due()

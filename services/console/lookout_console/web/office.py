@@ -1,7 +1,7 @@
 """Everything a request stands on, and what runs beside the requests."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,6 +19,7 @@ from lookout_console.actions.records import Records
 from lookout_console.actions.retention import Retention
 from lookout_console.actions.shift import Banner, Shift, Statuses
 from lookout_console.actions.watchlists import Watchlists
+from lookout_console.notify.channels import Channels
 from lookout_console.notify.push import Push
 from lookout_console.notify.webhooks import Webhooks
 from lookout_console.web.callers import Door
@@ -65,6 +66,7 @@ class Office:
     door: Door
     webhooks: Webhooks
     push: Push | None
+    channels: Channels
     provider: Provider | None = None
     provider_name: str = ""
     local_accounts: bool = True
@@ -72,9 +74,11 @@ class Office:
     pages: Pages = field(default_factory=Pages)
     hub: Hub = field(default_factory=Hub)
     beside: list[Callable[[], None]] = field(default_factory=list)
-    """Called twice a second in a thread of its own: hard stops, expiry, the banner, webhooks, canaries."""
+    """Called twice a second in a thread of its own: hard stops, expiry, the banner, canaries."""
+    outward: list[Callable[[], object]] = field(default_factory=list)
+    """Called twice a second in another thread, since receivers may be slow: webhooks, channels."""
     _stopping: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     def now(self) -> datetime:
         """The time."""
@@ -87,18 +91,22 @@ class Office:
     def start(self) -> None:
         """Begin what runs beside the requests."""
         self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="console-beside", daemon=True)
-        self._thread.start()
+        for name, turns in (("beside", self.beside), ("outward", self.outward)):
+            thread = threading.Thread(
+                target=self._run, args=(turns,), name=f"console-{name}", daemon=True
+            )
+            thread.start()
+            self._threads.append(thread)
 
     def stop(self) -> None:
         """End it; returns when it has ended."""
         self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        while self._threads:
+            self._threads.pop().join()
 
-    def _run(self) -> None:
+    def _run(self, turns: Sequence[Callable[[], object]]) -> None:
         while not self._stopping.wait(_TURN_S):
-            for turn in self.beside:
+            for turn in turns:
                 try:
                     turn()
                 except Exception as error:  # noqa: BLE001 - one turn's trouble must not end the hard stop

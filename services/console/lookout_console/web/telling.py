@@ -8,7 +8,6 @@ from typing import Final
 from lookout_console.actions.shift import Banner
 from lookout_console.domain.alerts import EXPIRES_AFTER, Adjudication
 from lookout_console.domain.deployments import Stage
-from lookout_console.domain.errors import UnknownError
 from lookout_console.web.hub import EVERYWHERE
 from lookout_console.web.office import Office
 from lookout_console.web.presenting import card_of, message_of, milliseconds, progress_of
@@ -39,6 +38,17 @@ class Teller:
         self._waiting: dict[tuple[str, str], datetime] = {}
         self._lock = threading.Lock()
         self._canary_at: datetime | None = None
+
+    def begin(self) -> None:
+        """Know of the alerts that waited when the console was started; nobody is told of them anew."""
+        known = self._office.deployments.current()
+        if known is None:
+            return
+        waiting = self._office.alerts.all(known.deployment_id)
+        with self._lock:
+            for raised in waiting:
+                if not raised.over:
+                    self._waiting[known.deployment_id, raised.alert_id] = raised.alerted_at
 
     def tell(self, kind: str, deployment_id: str, subject: str) -> None:
         """Say that something changed."""
@@ -126,6 +136,8 @@ class Teller:
         office.hub.publish("waiting", {ALERTS: {"waiting": count}}, scope=deployment_id)
         if new and not raised.over and not raised.seeded:
             self._outside("alert.raised", deployment_id, alert_id)
+            grade = raised.response.upper()
+            office.channels.tell("Lookout: alert", f"{grade} at {raised.place}. Open the console.")
             self._wake(deployment_id)
 
     def _wake(self, deployment_id: str) -> None:
@@ -157,6 +169,8 @@ class Teller:
             why = "The deployment has ended."
             office.hub.publish("wipe", {HANDSET: {"why": why}}, scope=deployment_id)
         self._outside(f"deployment.{known.stage}", deployment_id, deployment_id)
+        said = f"{known.plan.title} is {known.stage}."
+        office.channels.tell("Lookout: deployment", said)
         self.turn()
 
     def _import(self, deployment_id: str, import_id: str) -> None:
@@ -174,16 +188,3 @@ class Teller:
                 views = (QUEUE, WATCH, HANDSET)
                 data = {"html": html}
                 office.hub.publish("message", dict.fromkeys(views, data), scope=deployment_id)
-
-
-def open_waiting(teller: Teller, office: Office) -> None:
-    """Begin with the alerts that waited when the console was started."""
-    known = office.deployments.current()
-    if known is None:
-        return
-    for raised in office.alerts.all(known.deployment_id):
-        if not raised.over:
-            try:
-                teller.tell("alert", known.deployment_id, raised.alert_id)
-            except UnknownError:
-                continue

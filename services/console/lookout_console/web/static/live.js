@@ -64,6 +64,14 @@ function goBlind() {
   document.dispatchEvent(new CustomEvent("lookout:blind"));
 }
 
+// The stream was refused: the session has ended, or the console is not well.
+async function refusedStream(url) {
+  goBlind();
+  const answer = await fetch("/api/v1/status").catch(() => null);
+  if (answer?.status === 401) location.assign("/sign-in");
+  else setTimeout(() => listen(url), 3000);
+}
+
 function listen(url) {
   const stream = new EventSource(url);
   const on = (kind, act) => stream.addEventListener(kind, (event) => { seeAgain(); act(JSON.parse(event.data)); });
@@ -73,7 +81,7 @@ function listen(url) {
   for (const kind of ["alert", "waiting", "message", "import", "resync", "wipe", "canary", "check", "deployment"]) {
     on(kind, (detail) => document.dispatchEvent(new CustomEvent(`lookout:${kind}`, { detail })));
   }
-  stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) { goBlind(); setTimeout(() => listen(url), 3000); } };
+  stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) refusedStream(url); };
   window.addEventListener("pagehide", () => stream.close());
 }
 
