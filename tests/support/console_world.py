@@ -209,6 +209,11 @@ class World:
         deployments.step(commander, deployment_id, Step.GO_LIVE, "the shift begins")
         return deployment_id
 
+    def end(self, deployment_id: str) -> None:
+        """The shift is over."""
+        commander = self.actors[Role.COMMANDER]
+        self.office.deployments.step(commander, deployment_id, Step.END, "the shift is over")
+
     def services_live(self, state: ServiceState = ServiceState.LIVE, reason: str = "") -> None:
         """Every service says how it is, once."""
         now = self.clock()

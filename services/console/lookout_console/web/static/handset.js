@@ -13,8 +13,13 @@ function cardFrom(html) {
   return new DOMParser().parseFromString(html, "text/html").querySelector(".card");
 }
 
+// What cannot be sent now is sent when the page is read again, which it is as soon as there is a connection.
+function tell(url, fields) {
+  return post(url, fields).catch(() => null);
+}
+
 function deliver(id) {
-  post("/handset/delivered", { alert_id: id });
+  tell("/handset/delivered", { alert_id: id });
 }
 
 document.addEventListener("lookout:alert", ({ detail }) => {
@@ -32,11 +37,11 @@ document.addEventListener("lookout:alert", ({ detail }) => {
   deliver(detail.id);
 });
 
-document.addEventListener("lookout:canary", ({ detail }) => post("/handset/canary", { canary_id: detail.id }));
+document.addEventListener("lookout:canary", ({ detail }) => tell("/handset/canary", { canary_id: detail.id }));
 document.addEventListener("lookout:check", ({ detail }) => { ready.dataset.check = detail.id; document.getElementById("check").hidden = false; });
 document.getElementById("check-seen")?.addEventListener("click", async () => {
-  const answer = await post("/handset/check", { check_id: ready.dataset.check });
-  if (answer.ok) document.getElementById("check").hidden = true;
+  const answer = await tell("/handset/check", { check_id: ready.dataset.check });
+  if (answer?.ok) document.getElementById("check").hidden = true;
 });
 
 document.addEventListener("lookout:message", () => navigator.vibrate?.([120]));
@@ -87,7 +92,7 @@ async function subscribe() {
   const worker = await navigator.serviceWorker.ready;
   const bytes = Uint8Array.from(atob(key.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
   const subscription = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes }).catch(() => null);
-  if (subscription) await post("/handset/push", { endpoint: subscription.endpoint });
+  if (subscription) await tell("/handset/push", { endpoint: subscription.endpoint });
 }
 
 if ("serviceWorker" in navigator && isSecureContext) {

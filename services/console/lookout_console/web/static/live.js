@@ -7,6 +7,7 @@ const state = document.querySelector("[data-state]");
 let ahead = 0; // how many ms this device's clock is ahead of the server's
 let heardAt = performance.now();
 let blind = false;
+let asking = false;
 
 export const isBlind = () => blind;
 export const serverNow = () => Date.now() - ahead;
@@ -45,9 +46,15 @@ function show({ state: now, word, reason, since }) {
   count();
 }
 
-function seeAgain() {
+// A word of the stream may have lain in a buffer since before the connection was lost: only an answer to a question
+// asked now says that it is back, and that the page can be read again.
+async function seeAgain() {
   heardAt = performance.now();
-  if (!blind) return;
+  if (!blind || asking) return;
+  asking = true;
+  const answer = await fetch("/static/lookout.svg", { method: "HEAD", cache: "no-store" }).catch(() => null);
+  asking = false;
+  if (!answer?.ok) return;
   blind = false;
   document.dispatchEvent(new CustomEvent("lookout:sighted"));
 }

@@ -97,9 +97,10 @@ queue.addEventListener("submit", async (event) => {
   const form = event.target.closest("[data-claim]");
   if (!form) return;
   event.preventDefault();
-  const answer = await post(form.action, Object.fromEntries(new FormData(form)));
-  if (!answer.ok) {
-    const said = await answer.json().catch(() => ({ detail: "The console could not be reached." }));
+  const answer = await post(form.action, Object.fromEntries(new FormData(form))).catch(() => null);
+  if (!answer?.ok) {
+    const unreached = { detail: "The console could not be reached: nothing was claimed." };
+    const said = answer ? await answer.json().catch(() => unreached) : unreached;
     announce(said.detail);
     const standing = form.closest(".card").querySelector(".standing");
     standing.textContent = said.detail;

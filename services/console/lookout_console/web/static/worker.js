@@ -1,8 +1,8 @@
 // The handset's service worker: it keeps the shell, so that a handset without a connection says so instead of nothing.
 // No page, picture or event with an alert in it is ever kept.
 
-const SHELL = "lookout-shell-1";
-const KEPT = ["/static/lookout.css", "/static/live.js", "/static/sound.js", "/static/handset.js", "/handset/offline"];
+const SHELL = "lookout-shell-2";
+const KEPT = ["/static/lookout.css", "/static/live.js", "/static/sound.js", "/static/handset.js", "/static/messages.js", "/static/offline.js", "/handset/offline"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(SHELL).then((cache) => cache.addAll(KEPT)).then(() => self.skipWaiting()));
