@@ -33,7 +33,12 @@ class Door:
         url = self.path
         for name in (*names, "webhook_id"):
             url = url.replace(f"{{{name}}}", "none-such")
-        return url.replace("{form}", "csv").replace("{which}", "seen").replace("{link}", "none")
+        return (
+            url.replace("{year}", "2026")
+            .replace("{form}", "csv")
+            .replace("{which}", "seen")
+            .replace("{link}", "none")
+        )
 
 
 def calls_of(route: Any) -> Iterator[Any]:

@@ -22,6 +22,19 @@ CEILING: Final = 1e-3
 """False alerts per face that should in no event be exceeded (Bridges; domain row 23)."""
 
 
+_REPORTED: Final = (
+    "Time live",
+    "Time stopped",
+    "Faces seen",
+    "Alerts",
+    "Confirmed true",
+    "Confirmed false",
+    "False, not engaged",
+    "False alerts per face seen",
+    "False alerts per alert",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One line: what, how many, and the interval or note."""
@@ -64,7 +77,7 @@ class Records:
         raised = [one for one in self._alerts.all(deployment_id) if not one.test]
         public = [one for one in raised if not one.blue]
         listed = self._watchlists.overview(deployment_id).count
-        accuracy, warnings = _accuracy(known, public)
+        accuracy, warnings = _accuracy(known.faces_seen, public)
         return Record(
             title=known.plan.title,
             sections=(
@@ -76,6 +89,77 @@ class Records:
             ),
             warnings=warnings,
         )
+
+    def year(self, year: int) -> Record:
+        """The roll-up of all deployments that opened in a year and went live."""
+        known = [
+            one
+            for one in self._deployments.all()
+            if one.plan.opens_at.year == year and self._went_live(one.deployment_id)
+        ]
+        public = [
+            raised
+            for one in known
+            for raised in self._alerts.all(one.deployment_id)
+            if not raised.test and not raised.blue
+        ]
+        accuracy, warnings = _accuracy(sum(one.faces_seen for one in known), public)
+        cases = Counter(one.plan.use_case for one in known)
+        counted = Section(
+            title="Deployments",
+            rows=(
+                Row(words="Deployments", value=str(len(known))),
+                *(
+                    Row(words=case.replace("_", " ").capitalize(), value=str(count))
+                    for case, count in sorted(cases.items())
+                ),
+            ),
+        )
+        return Record(
+            title=f"All deployments of {year}",
+            sections=(counted, accuracy, _outcomes(public), _demographics(public)),
+            warnings=warnings,
+        )
+
+    def drafted(self, deployment_id: str) -> str:
+        """A report drafted from the log, for a person to correct and sign: a review, or why it was cancelled."""
+        known = self._deployments.get(deployment_id)
+        record = self.record(deployment_id)
+        rows = {row.words: row for section in record.sections for row in section.rows}
+        steps = [
+            f"{one.at:%H:%M} {one.step.replace('_', ' ')}{': ' if one.reason else ''}{one.reason}"
+            for one in self._deployments.taken(deployment_id)
+        ]
+        counts = [
+            f"{name}: {rows[name].value}{f' ({rows[name].note})' if rows[name].note else ''}"
+            for name in _REPORTED
+        ]
+        disposals = [
+            f"{words}: {rows[words].value}"
+            for words in (one.replace("_", " ").capitalize() for one in Disposal)
+            if rows[words].value != "0"
+        ]
+        parts = [
+            f"{known.plan.title}. {known.plan.location}.",
+            "What was done:",
+            *steps,
+            "What was counted:",
+            *counts,
+            *(["Outcomes:", *disposals] if disposals else ["No outcome is recorded."]),
+            *record.warnings,
+            "What was learned: ",
+        ]
+        return "\n".join(parts)
+
+    def _went_live(self, deployment_id: str) -> bool:
+        return any(one.stage is Stage.LIVE for one in self._deployments.taken(deployment_id))
+
+    def export_year(self, actor: Actor, year: int, form: str) -> Record:
+        """The roll-up for an export, which is recorded as a disclosure."""
+        self._desk.require(actor, Permission.EXPORT_RECORD)
+        with self._desk.store.transaction() as connection:
+            self._desk.record(connection, actor, "record.export", str(year), form)
+        return self.year(year)
 
     def export(self, actor: Actor, deployment_id: str, form: str) -> Record:
         """The record for an export, which is recorded as a disclosure."""
@@ -133,8 +217,7 @@ def _deployment(known: Known, taken: Sequence[Taken], listed: int) -> Section:
     )
 
 
-def _accuracy(known: Known, public: Sequence[Raised]) -> tuple[Section, tuple[str, ...]]:
-    faces = known.faces_seen
+def _accuracy(faces: int, public: Sequence[Raised]) -> tuple[Section, tuple[str, ...]]:
     truths = Counter(one.engagement.truth for one in public if one.engagement is not None)
     told = Counter(one.adjudication for one in public)
     false = told[Adjudication.FALSE_NOT_ENGAGED] + truths[Truth.CONFIRMED_FALSE]

@@ -197,6 +197,32 @@ def record(
     return _said(office_of(request).records.export(caller.actor, deployment_id, "json"))
 
 
+@router.get("/records/{year}")
+def year(
+    request: Request,
+    year: int,
+    caller: Annotated[Caller, Depends(Guard(Permission.EXPORT_RECORD))],
+) -> Response:
+    """The roll-up of a year; recorded as a disclosure."""
+    return _said(office_of(request).records.export_year(caller.actor, year, "json"))
+
+
+@router.post(
+    "/alerts/{alert_id}/evidence",
+    openapi_extra=takes(reason="For which proceedings"),
+)
+def evidence(
+    request: Request,
+    alert_id: str,
+    caller: Annotated[Caller, Depends(Guard(Permission.HOLD_EVIDENCE))],
+    fields: Sent,
+) -> Response:
+    """The evidence of one alert as a signed zip; recorded as a disclosure."""
+    reason = fields.text("reason", most=400)
+    packed = office_of(request).evidence.export(caller.actor, alert_id, reason)
+    return Response(packed, media_type="application/zip")
+
+
 @router.get("/deployments/{deployment_id}/watchlist")
 def watchlist(
     request: Request,

@@ -15,6 +15,7 @@ from lookout_console.accounts.rules import LockoutRules, SessionRules
 from lookout_console.actions.alerts import Alerts
 from lookout_console.actions.deployments import Deployments, Pack
 from lookout_console.actions.desk import Desk
+from lookout_console.actions.evidence import Evidence
 from lookout_console.actions.ports import Control, NewExaminer
 from lookout_console.actions.records import Records
 from lookout_console.actions.retention import Retention
@@ -88,6 +89,7 @@ def build_office(outside: Outside) -> Office:
         shift=Shift(desk),
         records=Records(desk, deployments, watchlists, alerts),
         retention=Retention(desk),
+        evidence=Evidence(desk, alerts, watchlists),
         statuses=Statuses(),
         register=register,
         credentials=credentials,

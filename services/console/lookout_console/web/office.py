@@ -15,6 +15,7 @@ from lookout_console.accounts.register import Register
 from lookout_console.actions.alerts import Alerts
 from lookout_console.actions.deployments import Deployments, Known
 from lookout_console.actions.desk import Desk
+from lookout_console.actions.evidence import Evidence
 from lookout_console.actions.records import Records
 from lookout_console.actions.retention import Retention
 from lookout_console.actions.shift import Banner, Shift, Statuses
@@ -60,6 +61,7 @@ class Office:
     shift: Shift
     records: Records
     retention: Retention
+    evidence: Evidence
     statuses: Statuses
     register: Register
     credentials: Credentials

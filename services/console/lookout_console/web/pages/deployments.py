@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, Response
 
 from lookout_console.actions.deployments import Known
-from lookout_console.actions.records import as_csv
+from lookout_console.actions.records import Record, as_csv
 from lookout_console.domain.deployments import WAYS, Plan, Stage, Step, UseCase
 from lookout_console.domain.retention import EvidenceKept
 from lookout_console.domain.roles import Permission
 from lookout_console.web.callers import Caller, Guard
 from lookout_console.web.fields import Fields
-from lookout_console.web.office import office_of
+from lookout_console.web.office import Office, office_of
 from lookout_console.web.pages.frame import Sent, page
 from lookout_console.web.refusals import bad_input, not_found
 from lookout_console.web.rendering import go
@@ -101,6 +101,9 @@ def deployment_page(
         "known": _facts(known),
         "way": _way(known.stage),
         "steps": _offered(known, caller),
+        "drafted": office.records.drafted(deployment_id) if known.stage is Stage.ENDED else "",
+        "extends": known.stage in WAYS[Step.EXTEND].origins
+        and caller.may(WAYS[Step.EXTEND].permission),
         "taken": [
             {
                 "at": f"{one.at:%d %b %H:%M:%S}",
@@ -222,7 +225,12 @@ def record_page(
 ) -> Response:
     """The deployment record as it stands."""
     record = office_of(request).records.record(deployment_id)
-    facts = {"record": record, "base": f"/deployments/{deployment_id}"}
+    certificate = office_of(request).retention.certificate(deployment_id)
+    facts = {
+        "record": record,
+        "base": f"/deployments/{deployment_id}",
+        "certificate": certificate,
+    }
     return page(request, caller, "record.html", facts)
 
 
@@ -235,19 +243,70 @@ def export(
 ) -> Response:
     """The record as a file: csv, html or pdf."""
     office = office_of(request)
+    _check_form(form)
+    record = office.records.export(caller.actor, deployment_id, form)
+    return _file(office, record, form, f"deployment-{deployment_id}")
+
+
+@router.get("/records")
+def records_page(
+    request: Request,
+    caller: Annotated[Caller, Depends(Guard(Permission.SEE_RECORD))],
+    year: int = 0,
+) -> Response:
+    """The roll-up of a year."""
+    office = office_of(request)
+    wanted = year or office.now().year
+    facts = {
+        "record": office.records.year(wanted),
+        "base": f"/records/{wanted}",
+        "certificate": None,
+    }
+    return page(request, caller, "record.html", facts)
+
+
+@router.get("/records/{year}/record.{form}")
+def export_year(
+    request: Request,
+    year: int,
+    form: str,
+    caller: Annotated[Caller, Depends(Guard(Permission.EXPORT_RECORD))],
+) -> Response:
+    """The roll-up of a year as a file."""
+    office = office_of(request)
+    _check_form(form)
+    record = office.records.export_year(caller.actor, year, form)
+    return _file(office, record, form, f"deployments-{year}")
+
+
+@router.get("/deployments/{deployment_id}/report")
+def report(
+    request: Request,
+    deployment_id: str,
+    caller: Annotated[Caller, Depends(Guard(Permission.SEE_RECORD))],
+) -> Response:
+    """The report drafted from the log: of a cancellation, or for the review."""
+    text = office_of(request).records.drafted(deployment_id)
+    facts = {"lines": text.split("\n"), "base": f"/deployments/{deployment_id}"}
+    return page(request, caller, "report.html", facts)
+
+
+def _check_form(form: str) -> None:
     if form not in ("csv", "html", "pdf"):
         raise not_found("form of the record")
-    record = office.records.export(caller.actor, deployment_id, form)
-    name = {"Content-Disposition": f'attachment; filename="deployment-{deployment_id}.{form}"'}
+
+
+def _file(office: Office, record: Record, form: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
     if form == "csv":
-        return Response(as_csv(record), media_type="text/csv; charset=utf-8", headers=name)
+        return Response(as_csv(record), media_type="text/csv; charset=utf-8", headers=headers)
     if form == "html":
         html = office.pages.html("record_export.html", {"record": record, "theme": "light"})
-        return HTMLResponse(html, headers=name)
+        return HTMLResponse(html, headers=headers)
     # The PDF library takes a while to load, and few ask for it.
     from lookout_console.web.pdf import as_pdf  # noqa: PLC0415
 
-    return Response(as_pdf(record), media_type="application/pdf", headers=name)
+    return Response(as_pdf(record), media_type="application/pdf", headers=headers)
 
 
 def plan_of(fields: Fields) -> Plan:

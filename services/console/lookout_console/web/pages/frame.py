@@ -24,6 +24,7 @@ _PLACES: Final = (
     ("/alerts", "Alerts", Permission.SEE_ALERTS),
     ("/handset", "Handset", Permission.USE_HANDSET),
     ("/deployments", "Deployments", Permission.SEE_DEPLOYMENTS),
+    ("/records", "Year", Permission.SEE_RECORD),
     ("/check", "Pre-shift check", Permission.CHECK),
     ("/evidence", "Evidence", Permission.HOLD_EVIDENCE),
     ("/audit", "Audit", Permission.SEE_AUDIT),

@@ -248,6 +248,15 @@ def evidence_page(request: Request, caller: HoldsEvidence) -> Response:
     return page(request, caller, "evidence.html", {"kept": kept})
 
 
+@router.post("/evidence/{alert_id}/export")
+def export(request: Request, alert_id: str, caller: HoldsEvidence, fields: Sent) -> Response:
+    """The evidence of one alert as a signed file."""
+    reason = fields.text("reason", most=400)
+    packed = office_of(request).evidence.export(caller.actor, alert_id, reason)
+    name = {"Content-Disposition": f'attachment; filename="evidence-{alert_id}.zip"'}
+    return Response(packed, media_type="application/zip", headers=name)
+
+
 @router.post("/evidence/{alert_id}/hold")
 def hold(request: Request, alert_id: str, caller: HoldsEvidence, fields: Sent) -> Response:
     """Hold the evidence of an alert back from its end."""
