@@ -117,6 +117,7 @@ def test_each_role_is_told_no_more_than_it_needs(own: Served) -> None:
     assert for_van["score"] == 0.71
     assert {"score", "threshold"}.isdisjoint(for_street)
     assert {"verifications"}.isdisjoint(for_van)
+    assert set(for_street["said"]) == {"name", "reason", "contact", "image_source", "image_date"}
     for role in (Role.AUDITOR, Role.ADMINISTRATOR, Role.WATCHLIST_OFFICER):
         answer = by[role].send("/messages", words="x")
         assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted")

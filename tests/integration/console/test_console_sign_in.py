@@ -119,6 +119,14 @@ def test_an_idle_session_ends_and_its_open_stream_does_not_keep_it(own: Served) 
     assert person.get("/").headers["location"] == "/sign-in"
 
 
+def test_where_local_accounts_are_off_no_password_opens_the_door(own: Served) -> None:
+    own.world.office.local_accounts = False
+    client = own.client()
+    assert "Password" not in client.get("/sign-in").text
+    assert signs_in(client, "auditor-1", PASSWORD).status_code == 404
+    assert SESSION_COOKIE not in client.cookies
+
+
 def test_an_account_of_the_identity_provider_signs_in_with_its_groups_roles(tmp_path: Path) -> None:
     with openid_provider() as given:
         settings = ProviderSettings(
@@ -144,6 +152,10 @@ def test_an_account_of_the_identity_provider_signs_in_with_its_groups_roles(tmp_
             assert client.get("/audit").status_code == 403
             (account,) = [one for one in world.office.register.all() if not one.local]
             assert account.roles == {"lfr_operator"}
+            again = client.get("/sign-in/provider")
+            client.get(httpx.get(again.headers["location"]).headers["location"])
+            signed = world.office.desk.audit.page(action="account.signed_in")
+            assert [one.actor for one in signed] == [account.account_id]
             # Another browser cannot finish what this one began.
             there = client.get("/sign-in/provider")
             stolen = httpx.get(there.headers["location"]).headers["location"]

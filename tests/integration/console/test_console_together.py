@@ -75,6 +75,26 @@ def test_of_two_who_decide_at_once_where_one_is_enough_one_decision_counts(own: 
     assert len(decisions(own)) == 1
 
 
+def test_who_looks_at_an_alert_is_told_that_somebody_acted_and_not_what_they_saw(
+    own: Served,
+) -> None:
+    deployment_id = own.world.live()
+    alert_id = own.world.alert(deployment_id)
+    hub = own.world.office.hub
+    start = hub.position(hub.here())
+    assert start is not None
+    (operator,) = operators(own, 1)
+    operator.post(f"/alerts/{alert_id}/verify", **decision())
+    news = hub.news(start, views=["alert"], scope=deployment_id)
+    assert len(news.lines) == 1
+    assert b"touched" in news.lines[0]
+    assert alert_id.encode() in news.lines[0]
+    told = b"".join(hub.news(start, views=["queue", "watch", "handset"], scope=deployment_id).lines)
+    assert b"1 of 2 have decided" in told
+    assert b"Same person" not in told
+    assert b"the ears" not in told
+
+
 def test_the_same_form_sent_twice_counts_once(own: Served) -> None:
     deployment_id = own.world.live()
     alert_id = own.world.alert(deployment_id)

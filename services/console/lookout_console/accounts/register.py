@@ -1,5 +1,6 @@
 """The register of accounts: kept in the console's store, every change in one transaction with its audit entry."""
 
+import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -93,10 +94,17 @@ class Register:
                         by=row["account_id"],
                         reason=f"roles of {issuer}: {', '.join(sorted(wanted))}",
                     )
+                self._journal.record(
+                    connection,
+                    actor=row["account_id"],
+                    action="account.signed_in",
+                    subject=row["account_id"],
+                    reason=f"through {issuer}",
+                )
                 return self._must(connection, row["account_id"])
         identity = {"password_hash": None, "issuer": issuer, "subject": subject}
         return self._insert(
-            sign_in_name(f"{name}@{subject}"),
+            _provided_name(name, issuer, subject),
             shown,
             wanted,
             identity,
@@ -308,6 +316,13 @@ def account_of(row: RowMapping) -> Account:
         local=row["issuer"] is None,
         locked_until=row["locked_until"],
     )
+
+
+def _provided_name(name: str, issuer: str, subject: str) -> str:
+    """A sign-in name that is nobody else's, whatever length the provider's names have."""
+    mark = hashlib.sha256(f"{issuer} {subject}".encode()).hexdigest()[:16]
+    kept = "".join(character for character in name if character.isprintable())[:80]
+    return sign_in_name(f"{kept}@{mark}")
 
 
 def _shown(written: str) -> str:

@@ -25,6 +25,8 @@ from lookout_console.web.words import VERDICT
 PREFIX: Final = "/api/v1"
 router: Final = APIRouter(prefix=PREFIX)
 
+_OF_A_PERSON: Final = ("name", "reason", "contact", "image_source", "image_date")
+
 Sees = Annotated[Caller, Depends(Guard(Permission.SEE_DEPLOYMENTS))]
 SeesAlerts = Annotated[Caller, Depends(Guard(Permission.SEE_ALERTS))]
 Adjudicates = Annotated[Caller, Depends(Guard(Permission.ADJUDICATE))]
@@ -316,10 +318,11 @@ def _alert(raised: Any, caller: Caller) -> dict[str, Any]:
     if not caller.may(Permission.SEE_SCORE):
         hidden |= {"score", "threshold"}
     facts: dict[str, Any] = plainly(raised)
-    looked = len(raised.verifications)
-    return {name: value for name, value in facts.items() if name not in hidden} | {
-        "decided": looked
-    }
+    said = facts["said"]
+    if said is not None:
+        # What a card shows, and no more: who asked for the entry and on what basis is the list's matter.
+        facts["said"] = {name: said[name] for name in _OF_A_PERSON}
+    return {name: value for name, value in facts.items() if name not in hidden}
 
 
 @router.post("/alerts/{alert_id}/claim")

@@ -11,6 +11,7 @@ from lookout_console.web.office import office_of
 from lookout_console.web.refusals import not_permitted
 from lookout_console.web.streaming import stream
 from lookout_console.web.telling import (
+    ALERT,
     ALERTS,
     EVERYBODY,
     HANDSET,
@@ -26,6 +27,7 @@ _VIEWS: Final = {
     WATCH: Permission.SEE_ALERTS,
     HANDSET: Permission.USE_HANDSET,
     WATCHLIST: Permission.SEE_WATCHLIST,
+    ALERT: Permission.SEE_ALERTS,
 }
 
 

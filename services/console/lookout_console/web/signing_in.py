@@ -133,7 +133,7 @@ def sign_out(request: Request, fields: Sent) -> Response:
 
 
 @router.post("/theme")
-def theme(fields: Sent) -> Response:
+def theme(request: Request, fields: Sent) -> Response:
     """Dark or light, kept by the browser."""
     chosen = fields.text("theme", most=10)
     back = fields.maybe("back", most=500)
@@ -141,7 +141,12 @@ def theme(fields: Sent) -> Response:
     response = go(back if here else "/")
     if chosen in THEMES:
         response.set_cookie(
-            THEME_COOKIE, chosen, max_age=31_536_000, httponly=True, samesite="strict"
+            THEME_COOKIE,
+            chosen,
+            max_age=31_536_000,
+            httponly=True,
+            samesite="strict",
+            secure=office_of(request).door.tls,
         )
     return response
 

@@ -5,6 +5,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Final
 
+from lookout_console.actions.raised import Raised
 from lookout_console.actions.shift import Banner
 from lookout_console.domain.alerts import EXPIRES_AFTER, Adjudication
 from lookout_console.domain.deployments import Stage
@@ -17,6 +18,7 @@ QUEUE: Final = "queue"
 WATCH: Final = "watch"
 HANDSET: Final = "handset"
 WATCHLIST: Final = "watchlist"
+ALERT: Final = "alert"
 ALERTS: Final = "alerts"
 EVERYBODY: Final = "all"
 _LOOKS: Final = ((QUEUE, True, "queue"), (WATCH, False, "queue"), (HANDSET, True, "handset"))
@@ -38,6 +40,7 @@ class Teller:
         self._waiting: dict[tuple[str, str], datetime] = {}
         self._lock = threading.Lock()
         self._canary_at: datetime | None = None
+        self._seen: dict[str, tuple[object, ...]] = {}
 
     def begin(self) -> None:
         """Know of the alerts that waited when the console was started; nobody is told of them anew."""
@@ -133,12 +136,26 @@ class Teller:
                 "words": card.words,
             }
         office.hub.publish("alert", facts, scope=deployment_id)
+        self._touched(raised)
         office.hub.publish("waiting", {ALERTS: {"waiting": count}}, scope=deployment_id)
         if new and not raised.over and not raised.seeded:
             self._outside("alert.raised", deployment_id, alert_id)
             grade = raised.response.upper()
             office.channels.tell("Lookout: alert", f"{grade} at {raised.place}. Open the console.")
             self._wake(deployment_id)
+
+    def _touched(self, raised: Raised) -> None:
+        """Whoever looks at this alert is told that somebody has acted on it; what they saw is not said."""
+        now = (raised.claimed_by, raised.looked, raised.adjudication, raised.engagement is None)
+        with self._lock:
+            before = self._seen.get(raised.alert_id)
+            if raised.over:
+                self._seen.pop(raised.alert_id, None)
+            else:
+                self._seen[raised.alert_id] = now
+        if before is not None and before != now:
+            data = {"id": raised.alert_id}
+            self._office.hub.publish("touched", {ALERT: data}, scope=raised.deployment_id)
 
     def _wake(self, deployment_id: str) -> None:
         """Push to the handsets whose page is not open now."""

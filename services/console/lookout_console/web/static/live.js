@@ -85,7 +85,7 @@ function listen(url) {
   on("tick", ({ now }) => { ahead = Date.now() - now; });
   on("status", show);
   on("ended", () => { stream.close(); location.assign("/sign-in"); });
-  for (const kind of ["alert", "waiting", "message", "import", "resync", "wipe", "canary", "check", "deployment"]) {
+  for (const kind of ["alert", "waiting", "message", "import", "resync", "wipe", "canary", "check", "deployment", "touched"]) {
     on(kind, (detail) => document.dispatchEvent(new CustomEvent(`lookout:${kind}`, { detail })));
   }
   stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) refusedStream(url); };
@@ -103,6 +103,12 @@ document.addEventListener("lookout:waiting", ({ detail }) => {
 document.addEventListener("lookout:deployment", ({ detail }) => {
   const note = document.getElementById("changed");
   if (note && page.dataset.deployment === detail.id && page.dataset.deploymentState !== detail.state) note.hidden = false;
+});
+
+document.addEventListener("lookout:touched", ({ detail }) => {
+  if (page.dataset.alert !== detail.id) return;
+  document.getElementById("changed").hidden = false;
+  announce("Somebody else has acted on this alert.");
 });
 
 for (const opener of document.querySelectorAll("[data-opens]")) {

@@ -18,7 +18,17 @@ function cardFrom(html) {
   return new DOMParser().parseFromString(html, "text/html").querySelector(".card");
 }
 
+let looking = false;
+
+// Once a frame at most: many alerts may come in one.
 function lookBelow() {
+  if (looking) return;
+  looking = true;
+  requestAnimationFrame(countBelow);
+}
+
+function countBelow() {
+  looking = false;
   const edge = innerHeight - 40;
   const hidden = cards().filter((card) => card.dataset.standing === "open" && card.getBoundingClientRect().top > edge).length;
   below.hidden = hidden === 0;
