@@ -6,7 +6,7 @@ import signal
 import typer
 from lookout.telemetry.logs import configure_logging
 
-from lookout_cli.commands import deployment, models, report, topics, verify, watchlist
+from lookout_cli.commands import deployment, evaluate, models, report, topics, verify, watchlist
 from lookout_cli.commands.closure import closure
 from lookout_cli.commands.demo import demo
 from lookout_cli.commands.doctor import doctor
@@ -30,6 +30,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(topics.app, name="topics")
 verify.app.command("closure")(closure)
 app.add_typer(verify.app, name="verify")
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(report.app, name="report")
 app.command()(purge)
 app.command()(doctor)

@@ -13,6 +13,9 @@ from rich.markup import escape
 
 from lookout_cli.control import ControlError
 from lookout_cli.demo.photographs import PhotographsUnavailableError
+from lookout_cli.evaluate.calibrating import TooFewPairsError
+from lookout_cli.evaluate.identification import DrawError
+from lookout_cli.evaluate.samples import SamplesError
 from lookout_cli.local.kafka import LocalKafkaError
 from lookout_cli.local.keyring import LocalKeyringError
 from lookout_cli.people.evidence import EvidenceStoreError
@@ -23,14 +26,17 @@ from lookout_cli.stack.folder import DEFAULT_STATE, StackError
 KNOWN: tuple[type[Exception], ...] = (
     *KNOWN_ERRORS,
     ControlError,
+    DrawError,
     EvidenceStoreError,
     LedgerError,
     LocalKafkaError,
     LocalKeyringError,
     PeopleStoreError,
     PhotographsUnavailableError,
+    SamplesError,
     SourceError,
     StackError,
+    TooFewPairsError,
 )
 
 out = Console(highlight=False)

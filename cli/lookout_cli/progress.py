@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -19,14 +20,17 @@ Report = Callable[[str, int, int], None]
 
 
 @contextmanager
-def progress_bars() -> Iterator[Report]:
-    """A bar for every piece of work that is reported, in the order of their beginning."""
+def progress_bars(console: Console = out) -> Iterator[Report]:
+    """A bar for every piece of work that is reported, in the order of their beginning.
+
+    Commands whose output is for programs show them on standard error.
+    """
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         TimeElapsedColumn(),
-        console=out,
+        console=console,
     ) as progress:
         tasks: dict[str, TaskID] = {}
 

@@ -23,6 +23,7 @@ from lookout.sealing.ports import DataKey, KeyGoneError
 from lookout.stream.ports import Partition, Position
 from lookout.stream.processor import Delivery, Outcome
 from lookout.vision.arrays import FloatArray
+from lookout.vision.calibration import PassRule
 from lookout.watchlist import content_hash
 from lookout_matching.adapters.points import (
     collection_name,
@@ -178,7 +179,7 @@ class FixedPack:
 
     sha256: str = PACK
 
-    def threshold(self, target_fpir: float, gallery_size: int) -> float:
+    def threshold(self, target_fpir: float, gallery_size: int, rule: PassRule) -> float:
         return 0.5 + 0.01 * gallery_size
 
 
@@ -251,6 +252,7 @@ class World:
             authority=self.deployments,
             watchlists=self.writer,
             pack=FixedPack(),
+            most_shots=5,
             clock=self.clock,
         )
 

@@ -11,6 +11,13 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
+from lookout_cli.commands.camera_check import (
+    CameraOption,
+    HardwareOption,
+    SecondsOption,
+    TransportOption,
+    check_camera,
+)
 from lookout_cli.commands.models import FolderOption
 from lookout_cli.console import out
 from lookout_cli.local.kafka import LocalKafka
@@ -31,8 +38,18 @@ class Finding:
     fatal: bool = False
 
 
-def doctor(models: FolderOption = default_models_folder()) -> None:
-    """Look at this machine: what is here, what is missing, what to do. Exit 1 when the main job cannot run."""
+def doctor(
+    models: FolderOption = default_models_folder(),
+    camera: CameraOption = None,
+    seconds: SecondsOption = 5.0,
+    transport: TransportOption = "tcp",
+    hardware: HardwareOption = "off",
+) -> None:
+    """Look at this machine, or at a camera: what is here, what is missing, what to do. Exit 1 when it cannot work."""
+    if camera is not None:
+        if not check_camera(camera, seconds=seconds, transport=transport, hardware=hardware):
+            raise typer.Exit(1)
+        return
     table = Table("", "what", "found", "what to do")
     fatal = False
     for finding in findings(models):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from lookout.vision.pack import read_pack
+from rich.console import Console
 from rich.table import Table
 
 from lookout_cli.console import out, told_plainly
@@ -62,10 +63,15 @@ def pull_pack(
 
 
 def get_pack(
-    name: str | None, models: Path, mirror: Path | None, *, acknowledge: bool = False
+    name: str | None,
+    models: Path,
+    mirror: Path | None,
+    *,
+    acknowledge: bool = False,
+    console: Console = out,
 ) -> PullReport:
     """Pull a pack with progress bars; without a name the default, else what falls in for it."""
-    with progress_bars() as report:
+    with progress_bars(console) as report:
         if name is None:
             return pull_with_fallback(
                 models, mirror=mirror, acknowledge=acknowledge, progress=report

@@ -1,6 +1,8 @@
 """``lookout watchlist``: enrol people into a deployment's watchlist, and see what is in it."""
 
-from datetime import datetime
+import json
+import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -8,15 +10,18 @@ import typer
 from lookout.enrolment.enrol import EnrolReport, Outcome, Verdict
 from lookout.enrolment.source import Defaults, read_source
 from lookout.events import Category, Response, WatchlistAction
+from lookout.sealing.ports import DataKey
 from lookout.vision.pack import load_pack
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from lookout_cli.commands.models import FolderOption
-from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_plainly
+from lookout_cli.commands.models import FolderOption, MirrorOption, get_pack
+from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, err, out, told_plainly
 from lookout_cli.control import new_deployment_id
 from lookout_cli.models.store import default_models_folder
+from lookout_cli.progress import progress_bars
 from lookout_cli.session import connected
+from lookout_cli.watchlist.check import check_rows
 from lookout_cli.watchlist.enrolment import enrol_rows
 
 app = typer.Typer(
@@ -69,8 +74,72 @@ def enrol(
 
             report = enrol_rows(session, loaded, deployment_id=name, rows=rows, progress=tell)
         _summary(report, name)
+        for one in report.collisions:
+            out.print(
+                f"[yellow]{one.first} and {one.second} look like one person[/] ({one.score:.2f})"
+            )
         if not report.entries:
             raise typer.Exit(1)
+
+
+@app.command()
+def check(
+    source: Annotated[
+        Path,
+        typer.Argument(help="Folder of pictures (one per person, or a folder each), or CSV table."),
+    ],
+    pack: Annotated[str | None, typer.Option(help="Model pack; by default the best here.")] = None,
+    target_fpir: Annotated[
+        float,
+        typer.Option(help="The false alert rate that is to be in force.", min=1e-7, max=0.5),
+    ] = 0.001,
+    page: Annotated[
+        Path | None,
+        typer.Option(help="Write a page with look-alikes side by side: it shows enrolled people."),
+    ] = None,
+    models: FolderOption = default_models_folder(),
+    mirror: MirrorOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Judge a list before it goes live: each picture, and who looks like whom. Nothing is enrolled or kept."""
+    with told_plainly():
+        anything = Defaults(category=Category.WITNESS, response=Response.GREEN)
+        rows = list(read_source(source, defaults=anything))
+        loaded = load_pack(get_pack(pack, models, mirror, console=err).pack.name, models)
+        people = len({row.reference for row in rows})
+        with progress_bars(err) as tell:
+            judged: list[Verdict] = []
+
+            def told(verdict: Verdict) -> None:
+                judged.append(verdict)
+                tell("judging pictures", len(judged), len(rows))
+
+            found = check_rows(
+                loaded,
+                rows,
+                lookalike_threshold=loaded.pack.threshold(target_fpir, max(1, people)),
+                key=DataKey("check", secrets.token_bytes(32)),
+                clock=lambda: datetime.now(UTC),
+                progress=told,
+            )
+        if page is not None:
+            found.write_page(page)
+        if as_json:
+            print(json.dumps(found.as_json()))
+        else:
+            _print_check(found.report)
+
+
+def _print_check(report: EnrolReport) -> None:
+    for verdict in report.verdicts:
+        if verdict.reasons:
+            out.print(*_told(verdict))
+    for one in report.collisions:
+        out.print(f"[yellow]{one.first} and {one.second} look like one person[/] ({one.score:.2f})")
+    out.print(
+        f"{len(report.verdicts)} pictures of {len(report.entries)} people: {report.count(Outcome.WARNING)} with "
+        f"warnings, {report.count(Outcome.REFUSED)} refused, {len(report.collisions)} pairs look alike"
+    )
 
 
 @app.command()

@@ -1,17 +1,23 @@
 """What is done to a published model file before it can be loaded; each step is deterministic."""
 
 from collections.abc import Callable, Mapping
+from importlib import resources
 
 import numpy as np
 import onnx
+import yaml
 from google.protobuf.message import (  # type: ignore[import-untyped]  # it ships no annotations
     DecodeError,
 )
 from lookout.vision.errors import PackError
-from lookout.vision.pack import Preparation
+from lookout.vision.model_files import Preparation
 from onnx import numpy_helper
 
 from lookout_cli.models.dlib_graph import dlib_resnet_to_onnx
+from lookout_cli.models.quantisation import quantise
+
+MOBILEFACENET_FLOAT = {"first_float": 3, "last_float": 3}
+"""Convolutions of MobileFaceNet that stay in floating point: rounding these costs most and saves least."""
 
 _FREE_IMAGE_SHAPE = (None, 3, None, None)
 
@@ -50,9 +56,21 @@ def _free_detector_size(source: bytes) -> bytes:
     return _write(model)
 
 
-def _free_batch(source: bytes) -> bytes:
-    """Make the batch free where the last Reshape fixes it to one."""
-    model = _read(source)
+def free_batch(source: bytes) -> bytes:
+    """Make the batch of MobileFaceNet free."""
+    return _write(_freed_batch(_read(source)))
+
+
+def _mobilefacenet_int8(source: bytes) -> bytes:
+    """Free the batch and round to int8, by activation ranges that were measured once (`lookout_cli.models.ranges`)."""
+    ranges = yaml.safe_load(
+        resources.files(__package__).joinpath("mobilefacenet_ranges.yaml").read_bytes()
+    )
+    return _write(quantise(_freed_batch(_read(source)), ranges, **MOBILEFACENET_FLOAT))
+
+
+def _freed_batch(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with its batch free where the last Reshape fixes it to one."""
     graph = model.graph
     (last,) = [node for node in graph.node if graph.output[0].name in node.output]
     if last.op_type != "Reshape":
@@ -68,7 +86,7 @@ def _free_batch(source: bytes) -> bytes:
     _set_dimension(graph.input[0].type.tensor_type.shape.dim[0], "N")
     _set_dimension(graph.output[0].type.tensor_type.shape.dim[0], "N")
     del graph.value_info[:]
-    return _write(model)
+    return model
 
 
 def _set_shape(entry: onnx.ValueInfoProto, sizes: tuple[int | None, ...]) -> None:
@@ -100,6 +118,7 @@ def _write(model: onnx.ModelProto) -> bytes:
 _STEPS: Mapping[Preparation, Callable[[bytes], bytes]] = {
     Preparation.YUNET_FREE_SIZE: _free_detector_size,
     Preparation.CENTERFACE_FREE_SIZE: _free_detector_size,
-    Preparation.MOBILEFACENET_FREE_BATCH: _free_batch,
+    Preparation.MOBILEFACENET_FREE_BATCH: free_batch,
+    Preparation.MOBILEFACENET_INT8: _mobilefacenet_int8,
     Preparation.DLIB_RESNET: dlib_resnet_to_onnx,
 }

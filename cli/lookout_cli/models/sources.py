@@ -18,7 +18,7 @@ from typing import IO, Protocol, TypeAlias
 
 import httpx
 from lookout.vision.errors import PackError
-from lookout.vision.pack import Distribution, DistributionKind, SourceFile
+from lookout.vision.model_files import Distribution, DistributionKind, SourceFile
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with what is going on, the bytes done, and the bytes in all (0: not known)."""

@@ -32,6 +32,7 @@ def enrol_rows(
     enroller = Enroller(
         deployment_id=deployment_id,
         detector=loaded.detector(),
+        refiner=loaded.refiner(),
         embedder=loaded.embedder(),
         template_points=pack.embedder.template_points,
         pack_sha256=pack.sha256,

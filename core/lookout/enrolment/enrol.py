@@ -7,13 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final
 
 import cv2
 import numpy as np
 
-from lookout.enrolment.gate import EnrolmentLimits, refusal, warnings_of
-from lookout.enrolment.lookalikes import Gallery
+from lookout.enrolment.gate import (
+    EnrolmentLimits,
+    age_warning,
+    date_refusal,
+    refusal,
+    warnings_of,
+)
+from lookout.enrolment.lookalikes import Collision, Gallery
 from lookout.enrolment.person import Person
 from lookout.enrolment.pictures import PictureRefusedError, read_picture
 from lookout.enrolment.source import Row
@@ -26,11 +33,14 @@ from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.boxes import clip_boxes, grow_boxes
 from lookout.vision.detector import FaceDetector
 from lookout.vision.embedder import Embedder, ModelOutputError
+from lookout.vision.landmarks import LandmarkRefiner
 from lookout.vision.quality import measure_shot
+from lookout.vision.templates import is_template
 
 _PICTURE_SIDE: Final = 480
 _PICTURE_MARGIN: Final = 0.6
 _MOST_TEMPLATES: Final = 16
+_NO_TEMPLATE: Final = "no template could be made of the face: use another picture"
 
 
 class Outcome(StrEnum):
@@ -53,10 +63,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolReport:
-    """A run's verdicts, row by row, and the entries that were emitted, signed, by reference in order of appearance."""
+    """A run's verdicts, row by row, and the entries that were emitted, signed, by reference in order of appearance.
+
+    ``collisions`` are the pairs of references on the list that look like one person.
+    """
 
     verdicts: tuple[Verdict, ...]
     entries: tuple[WatchlistEntry, ...]
+    collisions: tuple[Collision, ...] = ()
 
     def count(self, outcome: Outcome) -> int:
         """How many rows ended so."""
@@ -89,7 +103,7 @@ class Enroller:
 
     Args (keyword only):
         deployment_id: whose list.
-        detector, embedder: the pack's, as the probe side uses them.
+        detector, refiner, embedder: the pack's, as the probe side uses them.
         template_points: the pack's alignment template, (5, 2), pixels of the chip.
         pack_sha256: the template space.
         key: the vault's ``watchlist/<deployment_id>``.
@@ -106,6 +120,7 @@ class Enroller:
         *,
         deployment_id: str,
         detector: FaceDetector,
+        refiner: LandmarkRefiner,
         embedder: Embedder,
         template_points: FloatArray,
         pack_sha256: str,
@@ -119,6 +134,7 @@ class Enroller:
     ) -> None:
         self._deployment_id = deployment_id
         self._detector = detector
+        self._refiner = refiner
         self._embedder = embedder
         self._template_points = template_points
         self._pack_sha256 = pack_sha256
@@ -146,6 +162,10 @@ class Enroller:
         gallery = Gallery(self._embedder.dim)
         for label, templates in (known or {}).items():
             for template in templates:
+                if not is_template(template):
+                    raise ValueError(
+                        f"a template of {label} is not finite or not of length 1: enrol it again"
+                    )
                 gallery.add(label, template)
         people: dict[str, _Candidate] = {}
         verdicts: list[Verdict] = []
@@ -158,7 +178,11 @@ class Enroller:
             entry = self._sign(self._entry(reference, person))
             self._emit(entry)
             entries.append(entry)
-        return EnrolReport(verdicts=tuple(verdicts), entries=tuple(entries))
+        return EnrolReport(
+            verdicts=tuple(verdicts),
+            entries=tuple(entries),
+            collisions=tuple(gallery.collisions(self._threshold)),
+        )
 
     def _judge(self, row: Row, people: dict[str, _Candidate], gallery: Gallery) -> Verdict:
         try:
@@ -174,7 +198,14 @@ class Enroller:
         person = people.get(row.reference)
         if person is not None:
             _check_same(row, person)
+        today = self._now().date()
+        misdated = date_refusal(row.image_date, today)
+        if misdated:
+            raise _RefusedError(misdated)
         image = read_picture(row.image)
+        copied = gallery.same_picture(_fingerprint(image))
+        if copied == row.reference:
+            raise _RefusedError(f"{row.reference} has this very picture already: it adds nothing")
         box, landmarks = self._only_face(image)
         quality = measure_shot(image, box, landmarks)
         why_not = refusal(quality, self._limits)
@@ -182,6 +213,12 @@ class Enroller:
             raise _RefusedError(why_not)
         template = self._template(image, landmarks)
         reasons = warnings_of(quality, self._limits)
+        if copied:
+            reasons.append(
+                f"the very same picture stands under {copied} too: one person twice, or a mix-up?"
+            )
+        old = age_warning(row.image_date, today, self._limits)
+        reasons += [old] if old else []
         reasons += gallery.warnings(row.reference, template, self._threshold)
         if person is None:
             person = _Candidate(category=row.category, response=row.response)
@@ -192,6 +229,7 @@ class Enroller:
         people[row.reference] = person
         person.templates.append(template)
         gallery.add(row.reference, template)
+        gallery.saw(row.reference, _fingerprint(image))
         return reasons
 
     def _only_face(self, image: Image) -> tuple[FloatArray, FloatArray]:
@@ -202,16 +240,18 @@ class Enroller:
             raise _RefusedError(
                 f"{len(faces)} faces were found: crop the picture to the person meant"
             )
-        return faces.boxes[0], faces.landmarks[0]
+        refined = self._refiner.refine(image, faces)
+        return refined.boxes[0], refined.landmarks[0]
 
     def _template(self, image: Image, landmarks: FloatArray) -> FloatArray:
         try:
             chip = align_chip(image, landmarks, self._template_points, self._embedder.size)
-            return np.asarray(self._embedder.embed(chip[None])[0], dtype=np.float32)
+            template = np.asarray(self._embedder.embed(chip[None])[0], dtype=np.float32)
         except (DegenerateLandmarksError, ModelOutputError) as error:
-            raise _RefusedError(
-                "no template could be made of the face: use another picture"
-            ) from error
+            raise _RefusedError(_NO_TEMPLATE) from error
+        if not is_template(template):
+            raise _RefusedError(_NO_TEMPLATE)
+        return template
 
     def _entry(self, reference: str, person: _Candidate) -> WatchlistEntry:
         entry_id = id_of(self._deployment_id, reference)
@@ -234,6 +274,11 @@ class Enroller:
             issued_at=self._now(),
             signature=UNSIGNED,
         )
+
+
+def _fingerprint(image: Image) -> bytes:
+    """A digest of the pixels: one picture under two names, or saved again without a change, has one."""
+    return sha256(image.tobytes()).digest()
 
 
 def _verdict(row: Row, outcome: Outcome, reasons: tuple[str, ...]) -> Verdict:

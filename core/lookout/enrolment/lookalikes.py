@@ -1,10 +1,22 @@
 """Who on a list looks like whom: the same person twice, relatives, or pictures that got mixed up."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from lookout.vision.arrays import FloatArray
 
 _FIRST_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """Two references whose pictures look like one person's; ``score`` is the highest cosine between any two of them."""
+
+    first: str
+    second: str
+    score: float
 
 
 class Gallery:
@@ -14,6 +26,7 @@ class Gallery:
         self._templates = np.zeros((_FIRST_ROWS, dim), dtype=np.float32)
         self._references: list[str] = []
         self._rows: dict[str, list[int]] = {}
+        self._pictures: dict[bytes, str] = {}
 
     def add(self, reference: str, template: FloatArray) -> None:
         """Add a template, (dim,) of length 1."""
@@ -23,6 +36,14 @@ class Gallery:
         self._templates[row] = template
         self._references.append(reference)
         self._rows.setdefault(reference, []).append(row)
+
+    def saw(self, reference: str, fingerprint: bytes) -> None:
+        """Remember a picture by the digest of its pixels."""
+        self._pictures.setdefault(fingerprint, reference)
+
+    def same_picture(self, fingerprint: bytes) -> str:
+        """The reference that has this picture already; empty where nobody has."""
+        return self._pictures.get(fingerprint, "")
 
     def warnings(self, reference: str, template: FloatArray, threshold: float) -> list[str]:
         """What is suspicious about adding this template, in words.
@@ -48,3 +69,19 @@ class Gallery:
                 f"this picture does not look like the other pictures of {reference}: is it the right person?"
             )
         return found
+
+    def collisions(self, threshold: float) -> Sequence[Collision]:
+        """Every pair of different references that reach the threshold, most alike first."""
+        count = len(self._references)
+        highest: dict[tuple[str, str], float] = {}
+        for row in range(count):
+            scores = self._templates[row + 1 : count] @ self._templates[row]
+            for other in np.flatnonzero(scores >= threshold):
+                pair = tuple(
+                    sorted((self._references[row], self._references[row + 1 + int(other)]))
+                )
+                if pair[0] != pair[1]:
+                    key = (pair[0], pair[1])
+                    highest[key] = max(highest.get(key, -1.0), float(scores[other]))
+        found = [Collision(first, second, score) for (first, second), score in highest.items()]
+        return sorted(found, key=lambda one: (-one.score, one.first, one.second))

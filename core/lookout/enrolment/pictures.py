@@ -15,6 +15,7 @@ MOST_PIXELS: Final = 50_000_000
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
+_GIF = b"GIF8"
 # Start-of-frame markers: the ones that carry the size. C4, C8 and CC are tables and extensions.
 _SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -26,6 +27,8 @@ class PictureRefusedError(Exception):
 
 def read_picture(path: Path) -> Image:
     """The picture upright (its EXIF orientation honoured), (H, W, 3) uint8 BGR.
+
+    Grey, 16-bit, transparent and CMYK pictures are converted; of an animation there is no one picture, so it is refused.
 
     Raises:
         PictureRefusedError: missing, no JPEG or PNG, too large, or damaged.
@@ -58,6 +61,10 @@ def picture_size(data: bytes) -> tuple[int, int]:
         return int(width), int(height)
     if data.startswith(_JPEG):
         return _jpeg_size(data)
+    if data.startswith(_GIF):
+        raise PictureRefusedError(
+            "the file is a GIF, which may move and has few colours: save the picture meant as JPEG or PNG"
+        )
     raise PictureRefusedError("the file is not a JPEG or PNG picture")
 
 

@@ -6,6 +6,7 @@ Rows are read one by one: a table of twenty thousand takes no more memory than o
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -34,7 +35,8 @@ class Row:
     """One picture of one person.
 
     ``place`` says where it stands in the source, for people. ``problem`` says why the row cannot be used, empty when
-    it can; then ``category`` and ``response`` are set.
+    it can; then ``category`` and ``response`` are set. ``image_date`` is the day the picture was taken, as far as the
+    source says.
     """
 
     place: str
@@ -45,6 +47,7 @@ class Row:
     name: str
     reason: str
     problem: str
+    image_date: date | None = None
 
 
 def read_source(path: Path, *, defaults: Defaults | None = None) -> Iterator[Row]:
@@ -52,8 +55,8 @@ def read_source(path: Path, *, defaults: Defaults | None = None) -> Iterator[Row
 
     A folder holds one folder per person (its name is the reference, its pictures are theirs) or one picture per
     person (its name without the ending is the reference), or both. A CSV table (UTF-8, with a header) has the columns
-    ``reference``, ``image`` (relative to the table), ``category``, ``response``, and may have ``name`` and
-    ``reason``; rows with one reference are pictures of one person. Columns that `defaults` covers may be missing.
+    ``reference``, ``image`` (relative to the table), ``category``, ``response``, and may have ``name``, ``reason`` and
+    ``image_date`` (as 2024-12-31); rows with one reference are pictures of one person. Columns that `defaults` covers may be missing.
 
     Raises:
         SourceError: there is no such folder or table, a column is missing, or nobody is in it.
@@ -147,11 +150,13 @@ def _table_row(table: Path, line: int, values: Mapping[str, str], defaults: Defa
     reference, image = values.get("reference", ""), values.get("image", "")
     category, category_problem = _choice(Category, values.get("category", ""), defaults.category)
     response, response_problem = _choice(Response, values.get("response", ""), defaults.response)
+    image_date, date_problem = _day(values.get("image_date", ""))
     problems = [
         "" if reference else "the reference is empty",
         "" if image else "the image is empty",
         category_problem,
         response_problem,
+        date_problem,
     ]
     return Row(
         place=f"{table.name} line {line}",
@@ -162,7 +167,16 @@ def _table_row(table: Path, line: int, values: Mapping[str, str], defaults: Defa
         name=values.get("name", ""),
         reason=values.get("reason", "") or defaults.reason,
         problem="; ".join(problem for problem in problems if problem),
+        image_date=image_date,
     )
+
+
+def _day(text: str) -> tuple[date | None, str]:
+    """The day that a cell names, and what is wrong with the cell."""
+    try:
+        return (date.fromisoformat(text) if text else None), ""
+    except ValueError:
+        return None, f'"{text}" is no date of the picture: write it as 2024-12-31'
 
 
 def _choice(kind: type[_Choice], text: str, default: _Choice | None) -> tuple[_Choice | None, str]:

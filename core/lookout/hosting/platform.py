@@ -88,9 +88,16 @@ class Platform:
 
     def load_pack(self) -> LoadedPack:
         """The model pack of the settings, its files verified, and named in the metrics. `PackError` if it cannot be."""
-        loaded = load_pack(self.settings.pack, self.settings.models_folder)
+        loaded = load_pack(
+            self.settings.pack, self.settings.models_folder, provider=self.settings.onnx_provider
+        )
         Info("lookout_model", "The model pack in use.", registry=self.registry).info(
-            {"pack": loaded.pack.name, "version": loaded.pack.version, "sha256": loaded.pack.sha256}
+            {
+                "pack": loaded.pack.name,
+                "version": loaded.pack.version,
+                "sha256": loaded.pack.sha256,
+                "provider": loaded.provider,
+            }
         )
         return loaded
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lookout.vision.sessions import ExecutionProvider
+
 
 class KafkaSection(BaseSettings):
     """Where Kafka is and how to be let in. Environment: ``LOOKOUT_KAFKA_…``."""
@@ -88,6 +90,10 @@ class PlatformSettings(BaseSettings):
         default=Path("models"), description="folder of model files (`lookout models pull`)"
     )
     onnx_threads: int = Field(default=1, ge=1, description="threads inside one inference")
+    onnx_provider: ExecutionProvider = Field(
+        default=ExecutionProvider.CPU,
+        description="what computes the models: cpu, or cuda (with onnxruntime-gpu); absent, the service does not start",
+    )
     metrics_host: str = Field(
         default="127.0.0.1", description="address for /metrics, /livez and /readyz"
     )

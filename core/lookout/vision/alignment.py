@@ -68,18 +68,30 @@ def align_chip(image_bgr: Image, landmarks: FloatArray, template: FloatArray, si
     require_shape("template", template, (5, 2))
     if size < 1:
         raise ShapeError(f"size must be at least 1 pixel, but got {size}")
-    matrix = similarity_transform(landmarks, template)
+    return cut_square(image_bgr, similarity_transform(landmarks, template), size)
+
+
+def cut_square(image_bgr: Image, matrix: npt.NDArray[np.float64], size: int) -> Image:
+    """The square of an image that a similarity carries onto (0, 0) to (size, size).
+
+    Args:
+        image_bgr: shape (H, W, 3), uint8, BGR.
+        matrix: shape (2, 3), from pixels of the image to pixels of the square.
+        size: the square's side in pixels.
+
+    Returns:
+        Shape (size, size, 3), uint8, BGR; black where it reaches beyond the image.
+    """
     if float(np.hypot(matrix[0, 0], matrix[1, 0])) < _SHRINK_BELOW:
-        image_bgr, landmarks = _shrunk(image_bgr, landmarks, matrix, size)
-        matrix = similarity_transform(landmarks, template)
-    chip = cv2.warpAffine(image_bgr, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    return np.asarray(chip, dtype=np.uint8)
+        image_bgr, matrix = _shrunk(image_bgr, matrix, size)
+    square = cv2.warpAffine(image_bgr, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    return np.asarray(square, dtype=np.uint8)
 
 
 def _shrunk(
-    image: Image, landmarks: FloatArray, matrix: npt.NDArray[np.float64], size: int
-) -> tuple[Image, FloatArray]:
-    """The part of the image that the chip shows, about as large as the chip, and its landmarks."""
+    image: Image, matrix: npt.NDArray[np.float64], size: int
+) -> tuple[Image, npt.NDArray[np.float64]]:
+    """The part of the image that the square shows, about as large as the square, and the way from it."""
     corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
     places = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T).T
     height, width = image.shape[:2]
@@ -91,5 +103,7 @@ def _shrunk(
     target = np.maximum(1, np.round((high - low) * scale)).astype(int)
     resized = cv2.resize(part, (int(target[0]), int(target[1])), interpolation=cv2.INTER_AREA)
     # Pixel centres sit at +0.5: that half pixel shrinks with the image.
-    moved = (landmarks - low + 0.5) * (target / (high - low)) - 0.5
-    return np.asarray(resized, dtype=np.uint8), moved.astype(np.float32)
+    back = (high - low) / target
+    linear = matrix[:, :2] * back
+    shift = matrix[:, :2] @ (0.5 * back - 0.5 + low) + matrix[:, 2]
+    return np.asarray(resized, dtype=np.uint8), np.column_stack([linear, shift])

@@ -26,6 +26,37 @@ class CalibrationPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PassRule:
+    """When a pass, one person going by once, raises an alert.
+
+    Attributes:
+        shots: the most shots that are compared of one pass.
+        agreeing: how many of them must reach the threshold for the same entry.
+    """
+
+    shots: int
+    agreeing: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.agreeing <= self.shots:
+            raise ThresholdOutOfRangeError(
+                f"a pass needs 1 <= agreeing <= shots, but got {self.agreeing} of {self.shots}"
+            )
+
+    @property
+    def inflation(self) -> float:
+        """How many times likelier a pass matches an entry falsely than one shot does, at most.
+
+        Of k shots, k FMR match an entry in the mean; by Markov's inequality at least c do with a
+        probability of k FMR / c at most, however much or little the shots of a pass depend on each other.
+        """
+        return self.shots / self.agreeing
+
+
+ONE_SHOT = PassRule(shots=1, agreeing=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """Measured false match rates of a pack, from lax to strict.
 
@@ -69,27 +100,36 @@ class Calibration:
         """The lowest score that the measurement covers."""
         return self.points[0].score
 
-    def threshold(self, target_fpir: float, gallery_size: int) -> float:
-        """The score at which one probe raises a false alert with probability `target_fpir`.
+    def threshold(self, target_fpir: float, gallery_size: int, rule: PassRule = ONE_SHOT) -> float:
+        """The score at which one pass raises a false alert with probability `target_fpir` at most.
 
-        FPIR = 1 - (1 - FMR)^N for N enrolled templates, interpolated in log FMR. A target laxer
-        than the calibration covers gets the floor, which keeps it with room to spare.
+        FPIR = 1 - (1 - FMR)^N for one shot and N enrolled templates, interpolated in log FMR; a pass of
+        several shots gets the stricter FMR that `PassRule.inflation` asks for. A target laxer than the
+        calibration covers gets the floor, which keeps it with room to spare.
+
+        Args:
+            target_fpir: share of passes of people who are not enrolled that may raise an alert.
+            gallery_size: enrolled templates.
+            rule: how many shots a pass has, and how many must agree.
 
         Raises:
             ThresholdOutOfRangeError: the target is stricter than the calibration covers.
         """
-        fmr = required_fmr(target_fpir, gallery_size)
+        fmr = required_fmr(target_fpir, gallery_size, rule)
         if fmr < self.extrapolate_to:
             raise ThresholdOutOfRangeError(
                 f"FPIR {target_fpir:g} at {gallery_size} enrolled needs a false match rate of"
                 f" {fmr:.2g}, but the pack's calibration reaches {self.extrapolate_to:.2g} only:"
-                " enrol fewer people, accept a higher FPIR, or calibrate the pack on more images"
+                " enrol fewer people, accept a higher FPIR, demand that more shots of a pass agree,"
+                " or calibrate the pack on more images"
             )
         return self._score_at(min(fmr, self.points[0].fmr))
 
-    def is_extrapolated(self, target_fpir: float, gallery_size: int) -> bool:
+    def is_extrapolated(
+        self, target_fpir: float, gallery_size: int, rule: PassRule = ONE_SHOT
+    ) -> bool:
         """Whether `threshold` would go beyond the smallest measured false match rate."""
-        return required_fmr(target_fpir, gallery_size) < self.points[-1].fmr
+        return required_fmr(target_fpir, gallery_size, rule) < self.points[-1].fmr
 
     def require_validated(self, score: float) -> None:
         """Refuse a threshold set by hand that lies below the validated floor, or is no number."""
@@ -99,8 +139,8 @@ class Calibration:
                 f" (false match rate {self.points[0].fmr:g}): choose a higher one"
             )
 
-    def expected_fpir(self, score: float, gallery_size: int) -> float:
-        """The FPIR to expect at `score` with N enrolled templates.
+    def expected_fpir(self, score: float, gallery_size: int, rule: PassRule = ONE_SHOT) -> float:
+        """The FPIR to expect at `score` with N enrolled templates; for several shots, the most it can be.
 
         Raises:
             ThresholdOutOfRangeError: the score lies below the validated floor.
@@ -110,7 +150,7 @@ class Calibration:
         lower, upper = next((pair for pair in pairs if score <= pair[1].score), pairs[-1])
         share = (score - lower.score) / (upper.score - lower.score)
         fmr = exp(log(lower.fmr) + share * (log(upper.fmr) - log(lower.fmr)))
-        return -expm1(gallery_size * log1p(-fmr))
+        return -expm1(gallery_size * log1p(-min(1.0 - 1e-12, fmr * rule.inflation)))
 
     def _score_at(self, fmr: float) -> float:
         pairs = list(zip(self.points, self.points[1:], strict=False))
@@ -119,8 +159,8 @@ class Calibration:
         return min(1.0, lower.score + share * (upper.score - lower.score))
 
 
-def required_fmr(target_fpir: float, gallery_size: int) -> float:
-    """The false match rate of one comparison that keeps 1 - (1 - FMR)^N at the target.
+def required_fmr(target_fpir: float, gallery_size: int, rule: PassRule = ONE_SHOT) -> float:
+    """The false match rate of one comparison that keeps the FPIR of a pass at the target.
 
     Raises:
         ThresholdOutOfRangeError: the target is not between 0 and 1, or the gallery is empty.
@@ -133,4 +173,4 @@ def required_fmr(target_fpir: float, gallery_size: int) -> float:
         raise ThresholdOutOfRangeError(
             f"a threshold needs at least one enrolled template, but got {gallery_size}"
         )
-    return -expm1(log1p(-target_fpir) / gallery_size)
+    return -expm1(log1p(-target_fpir) / gallery_size) / rule.inflation

@@ -109,6 +109,30 @@ class OnnxEmbedder:
             )
 
 
+class MirroredEmbedder:
+    """Averages the template of every chip with that of its mirror image: twice the work, fewer people missed."""
+
+    def __init__(self, plain: Embedder) -> None:
+        self._plain = plain
+
+    @property
+    def size(self) -> int:
+        """Side of the chips, pixels."""
+        return self._plain.size
+
+    @property
+    def dim(self) -> int:
+        """Length of a template."""
+        return self._plain.dim
+
+    def embed(self, chips: Image) -> FloatArray:
+        """See `Embedder.embed`."""
+        if chips.ndim != 4:
+            raise ShapeError(f"chips must be of shape (N, size, size, 3), but got {chips.shape}")
+        both = self._plain.embed(np.concatenate([chips, chips[:, :, ::-1]]))
+        return _unit(both[: len(chips)] + both[len(chips) :])
+
+
 def _unit(templates: FloatArray) -> FloatArray:
     lengths = np.linalg.norm(templates, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or (lengths < 1e-6).any():

@@ -20,27 +20,26 @@ import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from lookout.vision.arrays import FloatArray
-from lookout.vision.calibration import Calibration
+from lookout.vision.calibration import ONE_SHOT, Calibration, PassRule
 from lookout.vision.contract import InputContract
 from lookout.vision.detector import (
+    STRIDE,
     CenterFaceDetector,
     DetectorSettings,
     FaceDetector,
     YuNetDetector,
 )
-from lookout.vision.embedder import Embedder, OnnxEmbedder
-from lookout.vision.errors import ManifestError, ModelFileCorruptError, ModelFileMissingError
-from lookout.vision.sessions import OnnxRunner
-
-PERMISSIVE_LICENCES = frozenset(
-    {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "Unlicense"}
-)
-"""SPDX identifiers that need no acknowledgement."""
+from lookout.vision.embedder import Embedder, MirroredEmbedder, OnnxEmbedder
+from lookout.vision.errors import ManifestError
+from lookout.vision.landmarks import CloserLooks, DetectorLandmarks, LandmarkRefiner, Look
+from lookout.vision.model_files import ModelFile, read_verified
+from lookout.vision.sessions import ExecutionProvider, OnnxRunner, require_provider
 
 _STRICT = ConfigDict(extra="forbid")
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Point = tuple[float, float]
+
+_LOOK_SCORE = 0.1
+"""A crop holds a face, for it was found there: the closer look need not be sure again."""
 
 
 class DetectorKind(StrEnum):
@@ -48,99 +47,6 @@ class DetectorKind(StrEnum):
 
     YUNET = "yunet"
     CENTERFACE = "centerface"
-
-
-class Preparation(StrEnum):
-    """What is done to a source file, once, when it is pulled."""
-
-    YUNET_FREE_SIZE = "yunet-free-size"
-    MOBILEFACENET_FREE_BATCH = "mobilefacenet-free-batch"
-    CENTERFACE_FREE_SIZE = "centerface-free-size"
-    DLIB_RESNET = "dlib-resnet"
-
-
-class DistributionKind(StrEnum):
-    """Form of a Python distribution."""
-
-    WHEEL = "wheel"
-    SDIST = "sdist"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
-    """A model file inside a Python distribution.
-
-    Attributes:
-        requirement: exactly pinned, `name==version`.
-        kind: wheel or sdist.
-        sha256: of the distribution file.
-        member: path of the model inside it.
-    """
-
-    __pydantic_config__ = _STRICT
-
-    requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+==[A-Za-z0-9_.+!-]+$")]
-    kind: DistributionKind
-    sha256: Sha256
-    member: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFile:
-    """A model file as its makers publish it.
-
-    Attributes:
-        name: its name in a mirror folder.
-        bytes: its size.
-        sha256: its hash.
-        addresses: official URLs, tried in order.
-        pip: the distribution that holds it, if one does.
-    """
-
-    __pydantic_config__ = _STRICT
-
-    name: FileName
-    bytes: int
-    sha256: Sha256
-    addresses: tuple[str, ...] = ()
-    pip: Distribution | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFile:
-    """A model file as it is loaded.
-
-    Attributes:
-        name: its name in the models folder.
-        bytes: its size.
-        sha256: its hash.
-        licence: SPDX identifier of the weights' licence.
-        acknowledge: whether someone must accept the licence before the file is pulled.
-        preparation: what turns the source into this file; None where they are the same.
-        source: where it comes from; None for a file that the operator puts there.
-    """
-
-    __pydantic_config__ = _STRICT
-
-    name: FileName
-    bytes: int
-    sha256: Sha256
-    licence: str
-    acknowledge: bool = False
-    preparation: Preparation | None = None
-    source: SourceFile | None = None
-
-    def __post_init__(self) -> None:
-        source = self.source
-        if self.preparation is not None and source is None:
-            raise ValueError(f"{self.name} is prepared from a source, but names none")
-        if self.preparation is None and source is not None and source.sha256 != self.sha256:
-            raise ValueError(f"{self.name} is its source as published, but their sha256 differ")
-
-    @property
-    def needs_acknowledgement(self) -> bool:
-        """Whether the licence must be accepted: asked for, or not known to be permissive."""
-        return self.acknowledge or self.licence not in PERMISSIVE_LICENCES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +62,36 @@ class DetectorSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookSpec:
+    """A closer look at a found face, for its landmarks.
+
+    Attributes:
+        kind: which decoder understands the model's outputs.
+        file: the model; it may be the detector's.
+        input: how a crop becomes its tensor.
+        crop: side of the square around the face, in longer sides of its box.
+        side: of the crop that the model gets, pixels; a multiple of 32.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    kind: DetectorKind
+    file: ModelFile
+    input: InputContract
+    crop: Annotated[float, Field(ge=1, le=4)]
+    side: Annotated[int, Field(ge=64, le=640, multiple_of=STRIDE)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandmarksSpec:
+    """How landmarks are made good enough to align by: the mean of these looks."""
+
+    __pydantic_config__ = _STRICT
+
+    looks: Annotated[tuple[LookSpec, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderSpec:
     """An embedder and how it is used.
 
@@ -165,8 +101,9 @@ class EmbedderSpec:
         size: side of a chip, pixels.
         dim: length of a template.
         batchable: whether it takes several chips in one run.
-        template: five points of the chip on which the detector's landmarks are laid, pixels;
-            their order is that of `lookout.vision.alignment`.
+        template: five points of the chip on which the landmarks are laid, pixels; their order is
+            that of `lookout.vision.alignment`.
+        mirrored: whether a template is the mean of the chip's and its mirror image's.
     """
 
     __pydantic_config__ = _STRICT
@@ -177,6 +114,7 @@ class EmbedderSpec:
     dim: Annotated[int, Field(ge=2)]
     batchable: bool
     template: tuple[Point, Point, Point, Point, Point]
+    mirrored: bool = False
 
     @property
     def template_points(self) -> FloatArray:
@@ -195,21 +133,26 @@ class ModelPack:
     description: str
     detector: DetectorSpec
     embedder: EmbedderSpec
+    landmarks: LandmarksSpec | None = None
     calibration: Calibration | None = None
 
     @property
-    def files(self) -> tuple[ModelFile, ModelFile]:
-        """Detector file and embedder file."""
-        return self.detector.file, self.embedder.file
+    def files(self) -> tuple[ModelFile, ...]:
+        """Detector file, embedder file, and what other files the closer looks need."""
+        first = (self.detector.file, self.embedder.file)
+        looks = self.landmarks.looks if self.landmarks else ()
+        others = {look.file.name: look.file for look in looks if look.file not in first}
+        return *first, *others.values()
 
     @property
     def sha256(self) -> str:
         """Identity of the template space and of what a score means in it, 64 hex digits.
 
-        Covers the weights as published, the input contracts, and the alignment; not the name,
-        addresses, limits or calibration. Templates of packs that differ here never meet.
+        Covers the weights as published and their rounding, the input contracts, the closer looks, the
+        alignment and the averaging; not the name, addresses, limits or calibration. Templates of packs that
+        differ here never meet.
         """
-        deciding = {
+        deciding: dict[str, dict[str, object]] = {
             "detector": {
                 "kind": self.detector.kind,
                 "weights": _weights(self.detector.file),
@@ -223,17 +166,26 @@ class ModelPack:
                 "template": [[float(x), float(y)] for x, y in self.embedder.template],
             },
         }
+        # Only what a pack uses is named: one without these keeps the identity it had before they existed.
+        if self.embedder.mirrored:
+            deciding["embedder"]["mirrored"] = True
+        preparation = self.embedder.file.preparation
+        if preparation is not None and preparation.changes_templates:
+            # The bytes that are loaded: the same rounding by other ranges gives other templates.
+            deciding["embedder"]["rounded"] = self.embedder.file.sha256
+        if self.landmarks is not None:
+            deciding["landmarks"] = {"looks": [_look(look) for look in self.landmarks.looks]}
         canonical = json.dumps(deciding, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
-    def threshold(self, target_fpir: float, gallery_size: int) -> float:
+    def threshold(self, target_fpir: float, gallery_size: int, rule: PassRule = ONE_SHOT) -> float:
         """The score for a target FPIR; see `Calibration.threshold`.
 
         Raises:
             ManifestError: the pack has no calibration.
             ThresholdOutOfRangeError: the calibration does not reach that far.
         """
-        return self.require_calibration().threshold(target_fpir, gallery_size)
+        return self.require_calibration().threshold(target_fpir, gallery_size, rule)
 
     def require_calibration(self) -> Calibration:
         """The calibration, or ManifestError where the pack has none: it cannot match anyone."""
@@ -251,6 +203,7 @@ class LoadedPack:
 
     pack: ModelPack
     models_folder: Path
+    provider: ExecutionProvider = ExecutionProvider.CPU
 
     def detector(self, *, threads: int = 1) -> FaceDetector:
         """Open the detector; the bytes that are verified are the bytes that are loaded.
@@ -259,39 +212,57 @@ class LoadedPack:
             PackError: the file has changed since, or is not what the manifest says.
         """
         spec = self.pack.detector
-        model = read_verified(spec.file, self.models_folder, self.pack.name)
-        runner = OnnxRunner(model, threads=threads)
-        if spec.kind is DetectorKind.YUNET:
-            return YuNetDetector(runner, contract=spec.input, settings=spec.settings)
-        return CenterFaceDetector(runner, contract=spec.input, settings=spec.settings)
+        return _detector(spec.kind, self._runner(spec.file, threads), spec.input, spec.settings)
+
+    def refiner(self, *, threads: int = 1) -> LandmarkRefiner:
+        """Open what refines landmarks before chips are cut; see `detector`."""
+        if self.pack.landmarks is None:
+            return DetectorLandmarks()
+        return CloserLooks([self._look(spec, threads) for spec in self.pack.landmarks.looks])
 
     def embedder(self, *, threads: int = 1) -> Embedder:
         """Open the embedder; see `detector`."""
         spec = self.pack.embedder
-        model = read_verified(spec.file, self.models_folder, self.pack.name)
-        return OnnxEmbedder(
-            OnnxRunner(model, threads=threads),
+        plain = OnnxEmbedder(
+            self._runner(spec.file, threads),
             contract=spec.input,
             size=spec.size,
             dim=spec.dim,
             batchable=spec.batchable,
         )
+        return MirroredEmbedder(plain) if spec.mirrored else plain
+
+    def _look(self, spec: LookSpec, threads: int) -> Look:
+        settings = DetectorSettings(longest_side=spec.side, score_threshold=_LOOK_SCORE)
+        detector = _detector(spec.kind, self._runner(spec.file, threads), spec.input, settings)
+        return Look(detector=detector, crop=spec.crop, side=spec.side)
+
+    def _runner(self, file: ModelFile, threads: int) -> OnnxRunner:
+        model = read_verified(file, self.models_folder, self.pack.name)
+        return OnnxRunner(model, threads=threads, provider=self.provider)
 
 
-def load_pack(name_or_path: str | Path, models_folder: Path) -> LoadedPack:
+def load_pack(
+    name_or_path: str | Path,
+    models_folder: Path,
+    *,
+    provider: ExecutionProvider = ExecutionProvider.CPU,
+) -> LoadedPack:
     """Read a manifest and verify its model files.
 
     Args:
         name_or_path: the name of a shipped pack, or the path of a manifest.
         models_folder: where the model files lie.
+        provider: what computes; there is no silent fallback to another.
 
     Raises:
-        PackError: the manifest or a file is missing or wrong; the text says what to do.
+        PackError: the manifest or a file is missing or wrong, or the provider is absent; the text says what to do.
     """
+    require_provider(provider)
     pack = read_pack(name_or_path)
     for file in pack.files:
         read_verified(file, models_folder, pack.name)
-    return LoadedPack(pack=pack, models_folder=models_folder)
+    return LoadedPack(pack=pack, models_folder=models_folder, provider=provider)
 
 
 def read_pack(name_or_path: str | Path) -> ModelPack:
@@ -319,35 +290,6 @@ def shipped_packs() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
-def read_verified(file: ModelFile, models_folder: Path, pack_name: str) -> bytes:
-    """The bytes of a model file, checked against its manifest.
-
-    Raises:
-        ModelFileMissingError: it is not there.
-        ModelFileCorruptError: size or SHA-256 differ.
-    """
-    path = models_folder / file.name
-    remedy = f"run: lookout models pull {pack_name}"
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ModelFileMissingError(f"model file {path} is missing; {remedy}") from None
-    except OSError as error:
-        raise ModelFileMissingError(
-            f"model file {path} cannot be read ({error}); {remedy}"
-        ) from error
-    if len(content) != file.bytes:
-        raise ModelFileCorruptError(
-            f"model file {path} must have {file.bytes} bytes, but has {len(content)}; {remedy}"
-        )
-    got = hashlib.sha256(content).hexdigest()
-    if got != file.sha256:
-        raise ModelFileCorruptError(
-            f"model file {path} must have SHA-256 {file.sha256}, but has {got}; {remedy}"
-        )
-    return content
-
-
 def _manifest_text(name_or_path: str | Path) -> tuple[str, str]:
     if isinstance(name_or_path, str) and re.fullmatch("[a-z0-9][a-z0-9-]*", name_or_path):
         if name_or_path not in shipped_packs():
@@ -361,6 +303,24 @@ def _manifest_text(name_or_path: str | Path) -> tuple[str, str]:
         return Path(name_or_path).read_text(encoding="utf-8"), str(name_or_path)
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"manifest {name_or_path} cannot be read: {error}") from error
+
+
+def _detector(
+    kind: DetectorKind, runner: OnnxRunner, contract: InputContract, settings: DetectorSettings
+) -> FaceDetector:
+    if kind is DetectorKind.YUNET:
+        return YuNetDetector(runner, contract=contract, settings=settings)
+    return CenterFaceDetector(runner, contract=contract, settings=settings)
+
+
+def _look(look: LookSpec) -> dict[str, object]:
+    return {
+        "kind": look.kind,
+        "weights": _weights(look.file),
+        "input": _contract(look.input),
+        "crop": float(look.crop),
+        "side": look.side,
+    }
 
 
 def _weights(file: ModelFile) -> str:

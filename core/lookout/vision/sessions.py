@@ -1,5 +1,6 @@
 """The one place where models are opened: onnxruntime with every option set explicitly."""
 
+from enum import StrEnum
 from typing import Protocol
 
 import onnxruntime as ort
@@ -18,6 +19,33 @@ _REFUSALS = (
 )
 
 
+class ExecutionProvider(StrEnum):
+    """What computes: a setting of the process, for every model it opens."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+    @property
+    def in_onnxruntime(self) -> str:
+        """Its name there."""
+        return {self.CPU: "CPUExecutionProvider", self.CUDA: "CUDAExecutionProvider"}[self]
+
+
+def require_provider(provider: ExecutionProvider) -> None:
+    """Refuse a provider that the installed onnxruntime lacks: a service never computes elsewhere than it was told.
+
+    Raises:
+        ModelLoadError: it is absent; the text says what is there and what to do.
+    """
+    there = ort.get_available_providers()
+    if provider.in_onnxruntime not in there:
+        raise ModelLoadError(
+            f"execution provider {provider} ({provider.in_onnxruntime}) is not available here, there are"
+            f" {', '.join(there)}: install the onnxruntime build that has it (for cuda onnxruntime-gpu), or set"
+            " LOOKOUT_ONNX_PROVIDER=cpu"
+        )
+
+
 class ModelRunner(Protocol):
     """One tensor in, named tensors out."""
 
@@ -30,7 +58,11 @@ class OnnxRunner:
     """A model in onnxruntime, with one input."""
 
     def __init__(
-        self, model: bytes, *, threads: int = 1, provider: str = "CPUExecutionProvider"
+        self,
+        model: bytes,
+        *,
+        threads: int = 1,
+        provider: ExecutionProvider = ExecutionProvider.CPU,
     ) -> None:
         """Open a model.
 
@@ -42,19 +74,20 @@ class OnnxRunner:
         Raises:
             ModelLoadError: the runtime refuses the model, or lacks the provider.
         """
-        if provider not in ort.get_available_providers():
-            raise ModelLoadError(
-                f"execution provider {provider} is not available here;"
-                f" there are {', '.join(ort.get_available_providers())}"
-            )
+        require_provider(provider)
+        name = provider.in_onnxruntime
         try:
             self._session = ort.InferenceSession(
-                model, sess_options=_options(threads), providers=[provider]
+                model, sess_options=_options(threads), providers=[name]
             )
         except _REFUSALS as error:
             raise ModelLoadError(f"onnxruntime refuses the model: {error}") from error
-        if provider not in self._session.get_providers():
-            raise ModelLoadError(f"onnxruntime did not take execution provider {provider}")
+        # onnxruntime itself goes on with the CPU where a provider cannot start: no driver, no device.
+        if name not in self._session.get_providers():
+            raise ModelLoadError(
+                f"execution provider {provider} did not start: is its device and driver there?"
+                " Set LOOKOUT_ONNX_PROVIDER=cpu to do without"
+            )
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
             raise ModelLoadError(f"a model must have one input, but this has {len(inputs)}")

@@ -41,6 +41,7 @@ def build(platform: Platform, settings: Settings) -> Service:
             open_timeout_s=settings.open_timeout_s,
             read_timeout_s=settings.read_timeout_s,
             rtsp_transport=settings.rtsp_transport,
+            hardware_decoding=settings.hardware_decoding,
         ),
         authority=platform.authority(),
         upstream_status=upstream,

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-import numpy as np
-import numpy.typing as npt
 from lookout.authority import why_not_in_force
 from lookout.events import Deployment, ServiceState, ServiceStatus
+
+from lookout_capture.readings import RawFrame
 
 _CAMERA_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -161,27 +161,6 @@ def parse_cameras(text: str) -> tuple[CameraSpec, ...]:
     return cameras
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class RawFrame:
-    """An image as a source gave it: ``image_bgr`` (H, W, 3) uint8 BGR, ``jpeg`` the same already compressed, or both.
-
-    ``captured_at`` is when it was read (a recording: when it was played). ``width`` and ``height`` in pixels.
-    """
-
-    image_bgr: npt.NDArray[np.uint8] | None
-    jpeg: bytes | None
-    captured_at: datetime
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An image that a source skipped. ``detail`` is for people and shows no credentials."""
-
-    detail: str
-
-
 class NewestFrame:
     """Holds one image: a newer one takes its place. Not thread-safe: its owner locks."""
 
@@ -203,49 +182,12 @@ class NewestFrame:
         return self._frame is not None
 
 
-class RateLimit:
-    """Lets through at most ``fps`` images a second of the given timeline, evenly; None lets all through."""
-
-    def __init__(self, fps: float | None) -> None:
-        self._interval = None if fps is None else 1.0 / fps
-        self._due: float | None = None
-
-    def admit(self, at_s: float) -> bool:
-        """Whether the image at ``at_s`` (seconds of any steady timeline) is wanted."""
-        if self._interval is None:
-            return True
-        if self._due is None:
-            self._due = at_s
-        if at_s < self._due - 1e-3:
-            return False
-        # After a gap the timeline starts afresh: a burst must not make up for it.
-        late = at_s - self._due > self._interval
-        self._due = (at_s if late else self._due) + self._interval
-        return True
-
-
-class Schedule:
-    """When a recording's images are due, so that it plays as it was taken."""
-
-    def __init__(self, pacing: Pacing) -> None:
-        self._pacing = pacing
-        self._offset: float | None = None
-
-    def wait_s(self, media_s: float, now_s: float) -> float:
-        """Seconds from ``now_s`` (monotonic) until the image at ``media_s`` of the recording is due; 0 when it is."""
-        if self._pacing is Pacing.AS_TAKEN:
-            return 0.0
-        if self._offset is None:
-            self._offset = now_s - media_s
-        return max(0.0, self._offset + media_s - now_s)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackOff:
     """Waits that grow with each failure; half of each is random, so that cameras do not come back in step."""
 
     base_s: float = 0.5
-    cap_s: float = 30.0
+    cap_s: float = 5.0
 
     def delay_s(self, failures: int, rng: random.Random) -> float:
         """Seconds to wait after the ``failures``-th failure in a row (from 1)."""

@@ -3,8 +3,62 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from lookout_capture.domain import DropReason
+from lookout_capture.readings import IrregularityKind, StreamDescription
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class StreamMetrics:
+    """What cameras' streams are, and what they do."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._irregular = Counter(
+            "lookout_capture_irregularities_total",
+            "What streams did that they should not, and were read on after, by kind",
+            ("camera", "kind"),
+            registry=registry,
+        )
+        self._stream = Gauge(
+            "lookout_capture_stream_info",
+            "1, with what a camera's stream is in the labels",
+            ("camera", "codec", "size", "transport", "decoder"),
+            registry=registry,
+        )
+        self._stated_age = Gauge(
+            "lookout_capture_stated_age_seconds",
+            "Age of the newest image when read, by the camera's own clock, where it states it (RTCP)",
+            ("camera",),
+            registry=registry,
+        )
+        self._stream_labels: dict[str, tuple[str, ...]] = {}
+
+    def camera_known(self, camera: str) -> None:
+        """Show a camera's counters from the start."""
+        for kind in IrregularityKind:
+            self._irregular.labels(camera, kind)
+
+    def irregular(self, camera: str, kind: IrregularityKind) -> None:
+        """Count what a stream did that it should not."""
+        self._irregular.labels(camera, kind).inc()
+
+    def stated_age(self, camera: str, age_s: float) -> None:
+        """How old an image was when read, by the camera's own clock."""
+        self._stated_age.labels(camera).set(age_s)
+
+    def described(self, camera: str, stream: StreamDescription) -> None:
+        """What a camera's stream is, in place of what it was: one series a camera."""
+        labels = (
+            camera,
+            stream.codec,
+            f"{stream.width}x{stream.height}",
+            stream.transport,
+            stream.decoder,
+        )
+        before = self._stream_labels.get(camera)
+        if before is not None and before != labels:
+            self._stream.remove(*before)
+        self._stream_labels[camera] = labels
+        self._stream.labels(*labels).set(1.0)
 
 
 class Metrics:
@@ -28,7 +82,7 @@ class Metrics:
         self._up = gauge("camera_up", "1 while a camera gives images", "camera")
         self._age = gauge(
             "frame_age_seconds",
-            "Time since a camera last gave an image (since the start, if never)",
+            "Time since the newest image of a camera was taken (since the start, if there is none)",
             "camera",
         )
         self._stuck = gauge(
@@ -37,6 +91,7 @@ class Metrics:
         self._unacknowledged = gauge(
             "unacknowledged_frames", "Frames sent on and not yet acknowledged by the broker"
         )
+        self.streams = StreamMetrics(registry)
         self._seconds = Histogram(
             "lookout_capture_seconds",
             "From taking the newest images to having sent them on: compressing, keys, sealing, producing",
@@ -52,6 +107,7 @@ class Metrics:
         self.stuck_readers(camera, 0)
         for reason in DropReason:
             self._dropped.labels(camera, reason)
+        self.streams.camera_known(camera)
 
     def sealed(self, camera: str, size: int) -> None:
         """Count a frame sent on, and its bytes."""

@@ -4,7 +4,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
-from lookout_capture.domain import CameraSpec, RawFrame, Unreadable
+from lookout_capture.domain import CameraSpec
+from lookout_capture.readings import RawFrame, SourceItem
 
 
 class SourceError(Exception):
@@ -34,8 +35,8 @@ class Pause(Protocol):
 class FrameSource(Protocol):
     """One reading of a source, from opening to the end. Used by one thread, once."""
 
-    def frames(self, pause: Pause) -> Generator[RawFrame | Unreadable, None, None]:
-        """Open, then give images until the source ends or ``pause`` says so; closing the generator closes the source.
+    def frames(self, pause: Pause) -> Generator[SourceItem, None, None]:
+        """Open, then give images, and what is to be known about them, until the source ends or ``pause`` says so; closing the generator closes the source.
 
         May block, but no longer than its own time-outs allow as far as the client library keeps them. Raises
         `SourceError`.

@@ -26,7 +26,6 @@ from lookout_capture.domain import (
     CameraSpec,
     CameraView,
     DropReason,
-    RawFrame,
     ReadingRules,
     Shut,
     is_fresh,
@@ -35,6 +34,7 @@ from lookout_capture.domain import (
 )
 from lookout_capture.metrics import Metrics
 from lookout_capture.ports import EncodedImage, EncodeError, Encoder, OpenSource
+from lookout_capture.readings import RawFrame
 from lookout_capture.worker import CameraWorker, Log
 
 _TURN_S = 0.1
@@ -101,6 +101,7 @@ class Capture:
                 metrics=metrics,
                 wake=self._wake,
                 rules=rules,
+                clock=clock,
                 monotonic=monotonic,
             )
             for camera in cameras

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from lookout_capture.domain import CameraSpec, Pacing, ReadingRules, parse_cameras
+from lookout_capture.domain import BackOff, CameraSpec, Pacing, ReadingRules, parse_cameras
 
 
 class Settings(BaseSettings):
@@ -60,6 +60,17 @@ class Settings(BaseSettings):
     rtsp_transport: str = Field(
         default="tcp", pattern="^(tcp|udp|http|https)$", description="How RTSP carries its data."
     )
+    hardware_decoding: str = Field(
+        default="off",
+        pattern="^[a-z0-9]{1,20}$",
+        description="Decoding by a device: off, auto (the first kind that works, else software), or a kind by name "
+        "(cuda, vaapi, …), which is an error where it cannot be had.",
+    )
+    reopen_within_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="Longest wait before a camera that fails is tried again; waits grow up to it, and half is random.",
+    )
     key_ttl_s: float = Field(
         default=60.0,
         gt=0,
@@ -94,7 +105,12 @@ class Settings(BaseSettings):
     @property
     def rules(self) -> ReadingRules:
         """How the cameras are read."""
-        return ReadingRules(pacing=self.pacing, loop=self.loop, stuck_after_s=self.stuck_after_s)
+        return ReadingRules(
+            pacing=self.pacing,
+            loop=self.loop,
+            stuck_after_s=self.stuck_after_s,
+            back_off=BackOff(cap_s=self.reopen_within_s),
+        )
 
     @property
     def stale_after(self) -> timedelta:

@@ -5,21 +5,21 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import structlog
+from lookout.stream.ports import Clock
 
-from lookout_capture.domain import (
-    CameraSpec,
-    DropReason,
-    NewestFrame,
-    Pacing,
-    RawFrame,
-    ReadingRules,
-    Unreadable,
-)
+from lookout_capture.domain import CameraSpec, DropReason, NewestFrame, Pacing, ReadingRules
 from lookout_capture.metrics import Metrics
 from lookout_capture.ports import OpenSource, Pause, SourceError
+from lookout_capture.readings import (
+    Irregularity,
+    RawFrame,
+    SourceItem,
+    StreamDescription,
+    Unreadable,
+)
 
 _POLL_S = 0.1
 
@@ -54,6 +54,7 @@ class CameraWorker:
         metrics: Metrics,
         wake: threading.Event,
         rules: ReadingRules,
+        clock: Clock,
         rng: random.Random | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -65,6 +66,7 @@ class CameraWorker:
         self._wake = wake
         self._rules = rules
         self._rng = rng or random.Random()
+        self._clock = clock
         self._monotonic = monotonic
         self._log: Log = structlog.get_logger().bind(camera=camera.camera_id)
         self._lock = threading.Lock()
@@ -79,6 +81,7 @@ class CameraWorker:
         self._up = False
         self._over = False
         self._failure: str | None = None
+        self._unreadable: str | None = None
         metrics.camera_known(camera.camera_id)
 
     # What the sealing loop calls.
@@ -103,6 +106,7 @@ class CameraWorker:
         self._left_behind = [r for r in self._left_behind if r.thread and r.thread.is_alive()]
         if self._reading is not None:
             self._check(self._reading, now)
+        self._notice_quiet(now)
         if self._reading is None and not self.over and now >= self._begin_at:
             self._begin()
         camera_id = self.camera.camera_id
@@ -147,6 +151,18 @@ class CameraWorker:
         elif reading.thread is not None and not reading.thread.is_alive() and not self._over:
             # A defect in an adapter: its traceback went where uncaught ones go. The other cameras go on.
             self._give_up(reading, now, "crashed", "the reader ended by an error of its own")
+
+    def _notice_quiet(self, now: float) -> None:
+        """A live camera that is connected and gives no image of use is down; its reading goes on."""
+        with self._lock:
+            quiet_s = now - self._seen_at
+            if self.camera.recorded or not self._up or quiet_s <= self._rules.stuck_after_s:
+                return
+            self._up = False
+            because = f": {self._unreadable}" if self._unreadable else ""
+            self._failure = f"connected, but no image of use for {quiet_s:.1f} s{because}"
+        self._metrics.source_failed(self.camera.camera_id, "quiet")
+        self._log.warning("camera.quiet", source=self.camera.redacted(), detail=self._failure)
 
     def _give_up(self, reading: _Reading, now: float, kind: str, detail: str) -> None:
         with self._lock:
@@ -202,7 +218,7 @@ class CameraWorker:
     def _read_once(self, reading: _Reading) -> float | None:
         """One reading, from opening to its end; seconds until the next, None for none."""
         reading.busy_since = self._monotonic()
-        failure: SourceError | None = None
+        failure: tuple[str, str] | None = None
         try:
             source = self._sources(self.camera)
             # A generator's close releases the device even when we leave early.
@@ -211,47 +227,70 @@ class CameraWorker:
                     if not self._accept(reading, item):
                         return None
         except SourceError as error:
-            failure = error
+            # Not the error: its traceback holds this frame and the source's, and so the decoder with its threads.
+            failure = error.kind, error.detail
         return self._after(reading, failure)
 
-    def _after(self, reading: _Reading, failure: SourceError | None) -> float | None:
+    def _after(self, reading: _Reading, failure: tuple[str, str] | None) -> float | None:
         if failure is None and not self.camera.recorded:
-            failure = SourceError("ended", "the camera ended the stream")
+            failure = "ended", "the camera ended the stream"
         with self._lock:
             if self._reading is not reading or reading.stopping.is_set():
                 return None
-            wait_s = 0.0 if failure is None else self._failed(failure.kind, failure.detail)
+            wait_s = 0.0 if failure is None else self._failed(*failure)
             if not self._finite:
                 return wait_s
             self._over, self._up = True, False
         self._wake.set()
         return None
 
-    def _accept(self, reading: _Reading, item: RawFrame | Unreadable) -> bool:
+    def _accept(self, reading: _Reading, item: SourceItem) -> bool:
+        """Take note of what a source gave; False when reading is to end."""
+        reading.busy_since = self._monotonic()
+        if isinstance(item, RawFrame):
+            return self._keep(reading, item) and not reading.stopping.is_set()
+        camera_id = self.camera.camera_id
+        with self._lock:
+            # What a read that was given up brings late is not told of the reading that took its place.
+            if self._reading is not reading:
+                return False
+        match item:
+            case Unreadable():
+                self._unreadable = item.detail
+                self._metrics.dropped(camera_id, DropReason.UNREADABLE)
+                self._log.debug("camera.unreadable", detail=item.detail)
+            case Irregularity():
+                self._metrics.streams.irregular(camera_id, item.kind)
+                self._log.debug("camera.irregular", kind=str(item.kind))
+            case StreamDescription():
+                self._metrics.streams.described(camera_id, item)
+                self._log.info("camera.stream", **asdict(item))
+        return not reading.stopping.is_set()
+
+    def _keep(self, reading: _Reading, frame: RawFrame) -> bool:
         """Keep an image; False when reading is to end."""
         camera_id = self.camera.camera_id
-        if isinstance(item, Unreadable):
-            self._metrics.dropped(camera_id, DropReason.UNREADABLE)
-            self._log.debug("camera.unreadable", detail=item.detail)
-            return not reading.stopping.is_set()
         if self.patient and not self._await_room(reading):
             return False
+        age_s = max(0.0, (self._clock() - frame.captured_at).total_seconds())
         with self._lock:
             # A read that came back after it was given up must not put an old image over a newer one.
             if self._reading is not reading:
                 return False
-            dropped = self._slot.put(item)
+            dropped = self._slot.put(frame)
             self._room.clear()
             recovered = not self._up
-            self._up, self._failure, self._failures = True, None, 0
-            self._seen_at = self._monotonic()
+            self._up, self._failure, self._failures, self._unreadable = True, None, 0, None
+            self._seen_at = self._monotonic() - age_s
         if dropped is not None:
             self._metrics.dropped(camera_id, dropped)
+        if frame.stated_age_s is not None:
+            self._metrics.streams.stated_age(camera_id, frame.stated_age_s)
         if recovered:
             self._log.info("camera.up", source=self.camera.redacted())
         self._wake.set()
         reading.busy_since = self._monotonic()
-        return not reading.stopping.is_set()
+        return True
 
     def _await_room(self, reading: _Reading) -> bool:
         reading.busy_since = None

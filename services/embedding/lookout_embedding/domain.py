@@ -3,11 +3,8 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import numpy as np
 from lookout.events import Deployment, Face
 from lookout.vision.arrays import FloatArray
-
-_LENGTH_TOLERANCE = 1e-3
 
 
 class Skip(StrEnum):
@@ -33,12 +30,6 @@ def why_skipped(
     if face.captured_at - now > freshness:
         return Skip.FROM_THE_FUTURE
     return None
-
-
-def is_template(vector: FloatArray) -> bool:
-    """Whether a model's answer of shape (D,) can be compared: finite, and of length 1."""
-    length = float(np.linalg.norm(vector))
-    return bool(np.isfinite(vector).all()) and abs(length - 1) <= _LENGTH_TOLERANCE
 
 
 def template_bytes(template: FloatArray) -> bytes:

@@ -14,8 +14,9 @@ from lookout.stream.ports import Clock, Partition
 from lookout.stream.processor import Delivery, Outcome, Rejection
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.errors import ModelShapeError
+from lookout.vision.templates import is_template
 
-from lookout_embedding.domain import Skip, is_template, template_bytes, why_skipped
+from lookout_embedding.domain import Skip, template_bytes, why_skipped
 from lookout_embedding.metrics import Metrics
 from lookout_embedding.ports import Embedder, ModelOutputError
 from lookout_embedding.settings import Settings

@@ -103,7 +103,13 @@ def build(platform: Platform, settings: Settings) -> Service:
         clock=platform.clock,
     )
     decided = DecidedMatches()
-    readiness = Readiness(authority=authority, watchlists=writer, pack=pack, clock=platform.clock)
+    readiness = Readiness(
+        authority=authority,
+        watchlists=writer,
+        pack=pack,
+        most_shots=settings.most_shots,
+        clock=platform.clock,
+    )
     platform.follow(WatchlistEntry, writer.apply, signed=True)
     platform.follow(WatchlistState, writer.heard)
     matches = platform.follow(Match, decided.note)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from lookout.events import Category, Response
 from lookout.vision.arrays import FloatArray
+from lookout.vision.calibration import PassRule
 
 from lookout_matching.domain import Candidates
 
@@ -86,8 +87,8 @@ class Pack(Protocol):
     def sha256(self) -> str:
         """Identity of the template space."""
 
-    def threshold(self, target_fpir: float, gallery_size: int) -> float:
-        """The score for a target FPIR with so many enrolled templates; a `PackError` if it cannot be given."""
+    def threshold(self, target_fpir: float, gallery_size: int, rule: PassRule) -> float:
+        """The score for a target FPIR of a pass with so many enrolled templates; a `PackError` if it cannot be given."""
 
 
 class Prospect(StrEnum):

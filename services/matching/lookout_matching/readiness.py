@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from lookout.authority import Authority
 from lookout.events import Deployment, ServiceState
 from lookout.stream.ports import Clock
+from lookout.vision.calibration import PassRule
 from lookout.vision.errors import PackError
 
 from lookout_matching.domain import Confirmation
@@ -24,9 +25,16 @@ class Readiness:
     """Fails closed: whatever is not exactly as the deployment's signed record says is a reason not to compare."""
 
     def __init__(
-        self, *, authority: Authority, watchlists: Watchlists, pack: Pack, clock: Clock
+        self,
+        *,
+        authority: Authority,
+        watchlists: Watchlists,
+        pack: Pack,
+        most_shots: int,
+        clock: Clock,
     ) -> None:
-        """``pack`` is the one whose calibration gives thresholds."""
+        """``pack`` is the one whose calibration gives thresholds, for passes of ``most_shots`` shots at most."""
+        self._most_shots = most_shots
         self._authority, self._watchlists, self._pack = authority, watchlists, pack
         # Its hash is worked out anew at each asking.
         self._pack_sha256 = pack.sha256
@@ -48,7 +56,9 @@ class Readiness:
     def _agreed(self, deployment: Deployment, roll: Roll) -> Terms | str:
         try:
             rule = Confirmation(deployment.confirm_shots, deployment.confirm_of)
-            threshold = self._pack.threshold(deployment.target_fpir, roll.templates)
+            # Detection sends more shots than its setting where a deployment's confirmation needs them.
+            of_a_pass = PassRule(shots=max(self._most_shots, rule.of), agreeing=rule.shots)
+            threshold = self._pack.threshold(deployment.target_fpir, roll.templates, of_a_pass)
         except (PackError, ValueError) as error:
             return f"deployment {deployment.deployment_id}: {error}"
         return Terms(roll, rule, threshold)

@@ -39,6 +39,12 @@ class Settings(BaseSettings):
     gallery_timeout_s: int = Field(
         default=2, ge=1, le=60, description="Seconds that a Qdrant server has to answer."
     )
+    most_shots: int = Field(
+        default=5,
+        ge=1,
+        description="Most shots of a track that detection sends (LOOKOUT_DETECTION_MOST_SHOTS): never lower than there, for "
+        "a pass of more shots has more chances of a false match.",
+    )
     freshness_s: float = Field(
         default=10.0,
         gt=0,

@@ -11,8 +11,9 @@ import numpy as np
 from lookout.authority import why_not_in_force
 from lookout.events import UNSIGNED, Deployment, DeploymentState, Frame
 from lookout.sealing.ports import DataKey
-from lookout_capture.domain import CameraSpec, RawFrame, Unreadable
+from lookout_capture.domain import CameraSpec
 from lookout_capture.ports import Pause, SourceError
+from lookout_capture.readings import RawFrame, SourceItem
 from support.keyrings import MemoryKeyring
 
 
@@ -38,6 +39,11 @@ def raw_frame(
         width=width,
         height=height,
     )
+
+
+def images_of(items: Iterable[SourceItem]) -> list[RawFrame]:
+    """The images alone."""
+    return [item for item in items if isinstance(item, RawFrame)]
 
 
 def live_deployment(
@@ -128,7 +134,7 @@ class Outbox:
         return [frame for frame in self.frames if frame.camera_id == camera_id]
 
 
-Step: TypeAlias = RawFrame | Unreadable | SourceError | threading.Event | float
+Step: TypeAlias = SourceItem | SourceError | threading.Event | float
 """What a scripted source does next: give it, raise it, block on it (as in a read), or pause that long."""
 
 
@@ -142,7 +148,7 @@ class ScriptedSource:
     steps: Iterable[Step]
     closed: threading.Event = field(default_factory=threading.Event)
 
-    def frames(self, pause: Pause) -> Generator[RawFrame | Unreadable, None, None]:
+    def frames(self, pause: Pause) -> Generator[SourceItem, None, None]:
         try:
             for step in self.steps:
                 if isinstance(step, SourceError):

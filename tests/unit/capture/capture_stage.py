@@ -10,9 +10,11 @@ from lookout.events import Frame, ServiceState
 from lookout.sealing.envelope import open_sealed
 from lookout.stream.ports import DeliveryError
 from lookout_capture.adapters.jpeg import JpegEncoder
-from lookout_capture.domain import BackOff, CameraSpec, Pacing, RawFrame, ReadingRules
+from lookout_capture.domain import BackOff, CameraSpec, Pacing, ReadingRules
 from lookout_capture.metrics import Metrics
+from lookout_capture.ports import OpenSource
 from lookout_capture.processor import Capture
+from lookout_capture.readings import RawFrame
 from prometheus_client import CollectorRegistry
 from support.keyrings import MemoryKeyring
 from unit.capture.capture_fakes import (
@@ -45,6 +47,8 @@ class Stage:
     pacing: Pacing = Pacing.REAL_TIME
     error: Exception | None = None
     skew_s: float = 0.0
+    # Real sources instead of scripts.
+    sources: OpenSource | None = None
     issuer: KeyringIssuer = field(init=False)
     capture: Capture = field(init=False)
     _thread: threading.Thread = field(init=False)
@@ -55,7 +59,7 @@ class Stage:
     def start(self) -> None:
         self.capture = Capture(
             cameras=self.cameras,
-            sources=self.scripts,
+            sources=self.sources or self.scripts,
             authority=self.authority,
             upstream_status=lambda _: self.upstream,
             issuer=self.issuer,

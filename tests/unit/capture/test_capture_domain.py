@@ -13,8 +13,6 @@ from lookout_capture.domain import (
     DropReason,
     NewestFrame,
     Pacing,
-    RateLimit,
-    Schedule,
     SourceKind,
     is_fresh,
     judge,
@@ -22,6 +20,7 @@ from lookout_capture.domain import (
     why_not_capturing,
     why_upstream_not_ready,
 )
+from lookout_capture.timing import RateLimit, Schedule
 from unit.capture.capture_fakes import live_deployment, raw_frame
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from lookout.events import ServiceState
 from lookout.stream.ports import DeliveryError
-from lookout_capture.domain import RawFrame
 from lookout_capture.ports import SourceError
+from lookout_capture.readings import RawFrame
 from unit.capture.capture_fakes import (
     eventually,
     raw_frame,

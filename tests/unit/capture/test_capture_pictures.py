@@ -1,6 +1,7 @@
 """Folders, webcams, and the JPEG that is sealed."""
 
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -10,10 +11,11 @@ from lookout_capture.adapters.folder import FolderSource
 from lookout_capture.adapters.jpeg import JpegEncoder
 from lookout_capture.adapters.sources import Sources
 from lookout_capture.adapters.video import VideoSource
-from lookout_capture.adapters.webcam import WebcamSource
-from lookout_capture.domain import CameraSpec, Pacing, RawFrame, Unreadable
+from lookout_capture.adapters.webcam import Device, WebcamSource
+from lookout_capture.domain import CameraSpec, Pacing
 from lookout_capture.ports import EncodeError, SourceError
-from unit.capture.capture_fakes import raw_frame, utc_now
+from lookout_capture.readings import RawFrame, SourceItem, StreamDescription, Unreadable
+from unit.capture.capture_fakes import images_of, raw_frame, utc_now
 
 Image = npt.NDArray[np.uint8]
 
@@ -118,7 +120,7 @@ def test_a_webcam_that_cannot_be_opened_says_so_and_is_released() -> None:
 
 def test_a_webcam_gives_its_images_until_it_is_gone() -> None:
     device = FakeDevice([np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)])
-    items: list[RawFrame | Unreadable] = []
+    items: list[SourceItem] = []
     with pytest.raises(SourceError, match="gives no more") as failed:
         items.extend(iter(_webcam(device).frames(_no_pause)))
     assert failed.value.kind == "ended"
@@ -126,15 +128,69 @@ def test_a_webcam_gives_its_images_until_it_is_gone() -> None:
 
 
 def test_an_image_of_a_webcam_is_a_copy_and_an_unexpected_shape_is_told() -> None:
-    image = np.zeros((4, 6, 3), np.uint8)
+    image = np.zeros((32, 48, 3), np.uint8)
     frames = _webcam(FakeDevice([image, np.zeros((4, 6), np.uint8)])).frames(_no_pause)
-    first, second = next(frames), next(frames)
+    described, first, second = next(frames), next(frames), next(frames)
     frames.close()
     image[:] = 255
+    assert isinstance(described, StreamDescription)
     assert isinstance(first, RawFrame)
     assert first.image_bgr is not None
     assert first.image_bgr.max() == 0
     assert second == Unreadable("wanted (H, W, 3) uint8, got (4, 6) uint8")
+
+
+def test_a_webcam_is_read_as_opencv_reads_it(tmp_path: Path) -> None:
+    # There is no camera to be had here: OpenCV reads a file in its place, by the same class and calls.
+    path = tmp_path / "walk.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48))
+    for number in range(6):
+        writer.write(np.full((48, 64, 3), (number * 40, 0, 0), np.uint8))
+    writer.release()
+    items: list[SourceItem] = []
+    source = WebcamSource(
+        CameraSpec("van-1", "0"),
+        clock=utc_now,
+        device=lambda _: cast("Device", cv2.VideoCapture(str(path))),
+    )
+    with pytest.raises(SourceError, match="gives no more"):
+        items.extend(iter(source.frames(_no_pause)))
+    described, *images = items
+    assert isinstance(described, StreamDescription)
+    assert (described.width, described.height, described.transport) == (64, 48, "webcam")
+    blues = [
+        float(image.image_bgr[..., 0].mean())
+        for image in images_of(images)
+        if image.image_bgr is not None
+    ]
+    assert blues == pytest.approx([0, 40, 80, 120, 160, 200], abs=6)
+
+
+def test_a_webcam_that_changes_its_size_is_read_on_and_told() -> None:
+    device = FakeDevice([np.zeros((48, 64, 3), np.uint8), np.zeros((96, 128, 3), np.uint8)])
+    items: list[SourceItem] = []
+    with pytest.raises(SourceError):
+        items.extend(iter(_webcam(device).frames(_no_pause)))
+    assert [type(item).__name__ for item in items] == [
+        "StreamDescription",
+        "RawFrame",
+        "Irregularity",
+        "StreamDescription",
+        "RawFrame",
+    ]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8000, 7000)])
+def test_a_picture_of_a_folder_that_is_too_small_or_too_large_is_told_and_passed_over(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    for name, (width, height) in (("a", size), ("b", (64, 48))):
+        assert cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((height, width), np.uint8))
+    frames, unreadable = _read(
+        FolderSource(CameraSpec("van-1", f"folder:{tmp_path}"), clock=utc_now)
+    )
+    assert [(frame.width, frame.height) for frame in frames] == [(64, 48)]
+    assert [str(size[0]) in item.detail for item in unreadable] == [True]
 
 
 # JPEG.

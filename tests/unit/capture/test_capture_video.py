@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 import pytest
 from lookout_capture.adapters.video import VideoSource
-from lookout_capture.domain import CameraSpec, Pacing, RawFrame, Unreadable
+from lookout_capture.domain import CameraSpec, Pacing
 from lookout_capture.ports import SourceError
-from unit.capture.capture_fakes import utc_now
+from lookout_capture.readings import RawFrame, SourceItem, Unreadable
+from unit.capture.capture_fakes import images_of, utc_now
 
 SECRET = "hunter2"
 
@@ -115,13 +116,13 @@ def test_a_video_file_waits_until_each_image_is_due(tmp_path: Path) -> None:
         clock=utc_now,
         monotonic=lambda: now,
     )
-    assert len(list(source.frames(pause))) == 5
+    assert len(images_of(source.frames(pause))) == 5
     assert waited == pytest.approx([0.0, 0.04, 0.04, 0.04, 0.04])
 
 
 def test_a_video_ends_at_once_when_told_to(tmp_path: Path) -> None:
     source = _file_source(_video_file(tmp_path / "a.avi"))
-    assert list(source.frames(lambda _: True)) == []
+    assert images_of(source.frames(lambda _: True)) == []
 
 
 def test_an_image_is_timed_when_it_is_played(tmp_path: Path) -> None:
@@ -323,20 +324,19 @@ def _mjpeg(count: int) -> Callable[[socket.socket], None]:
 
 
 def test_an_mjpeg_camera_that_falls_silent_gives_its_images_and_then_times_out() -> None:
-    frames: list[RawFrame | Unreadable] = []
+    frames: list[SourceItem] = []
     with _server(_mjpeg(20)) as port, pytest.raises(SourceError) as failed:
         frames.extend(
             iter(_stream(f"http://127.0.0.1:{port}/mjpg", timeout_s=1.0).frames(_no_pause))
         )
     assert failed.value.kind == "timeout"
     # Finding out what the stream is takes the first.
-    assert len(frames) >= 19
+    assert len(images_of(frames)) >= 19
 
 
 def test_images_of_an_mjpeg_camera_are_read() -> None:
     with _server(_mjpeg(20)) as port:
-        images = _stream(f"http://127.0.0.1:{port}/mjpg", timeout_s=1.0).frames(_no_pause)
-        first = next(images)
-        images.close()
-    assert isinstance(first, RawFrame)
+        items = _stream(f"http://127.0.0.1:{port}/mjpg", timeout_s=1.0).frames(_no_pause)
+        first = next(item for item in items if isinstance(item, RawFrame))
+        items.close()
     assert (first.width, first.height) == (320, 240)

@@ -1,17 +1,36 @@
 """A camera's worker: reconnecting, giving up reads that hang, and ending."""
 
+import gc
 import threading
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import repeat
 
 import pytest
-from lookout_capture.domain import BackOff, CameraSpec, Pacing, ReadingRules, Unreadable
+from lookout_capture.domain import BackOff, CameraSpec, Pacing, ReadingRules
 from lookout_capture.metrics import Metrics
-from lookout_capture.ports import SourceError
+from lookout_capture.ports import Pause, SourceError
+from lookout_capture.readings import (
+    Irregularity,
+    IrregularityKind,
+    SourceItem,
+    StreamDescription,
+    Unreadable,
+)
 from lookout_capture.worker import CameraWorker
 from prometheus_client import CollectorRegistry
-from unit.capture.capture_fakes import Script, Scripts, Step, endless, eventually, raw_frame, script
+from unit.capture.capture_fakes import (
+    Script,
+    Scripts,
+    Step,
+    endless,
+    eventually,
+    raw_frame,
+    script,
+    utc_now,
+)
 
 LIVE = CameraSpec("van-1", "rtsp://user:hunter2@camera/x")
 RECORDED = CameraSpec("van-1", "/videos/a.mp4")
@@ -38,6 +57,7 @@ class Bench:
             sources=self.scripts,
             metrics=Metrics(self.registry),
             wake=threading.Event(),
+            clock=utc_now,
             rules=ReadingRules(
                 pacing=pacing,
                 loop=loop,
@@ -164,6 +184,85 @@ def test_waiting_by_our_own_will_is_not_taken_for_hanging() -> None:
     with bench(script(raw_frame(), 0.4, raw_frame(), 60.0), stuck_after_s=0.1) as made:
         made.until(lambda: made.count("dropped_total", reason="superseded") == 1, "second image")
         assert made.count("source_failures_total", kind="stuck") == 0
+
+
+def test_a_camera_that_is_connected_and_gives_nothing_of_use_is_down_and_its_reading_goes_on() -> (
+    None
+):
+    def blind() -> Iterable[Step]:
+        yield raw_frame()
+        while True:
+            yield Unreadable("damaged image: decoded with errors")
+            yield 0.01
+
+    with bench(blind, stuck_after_s=0.2) as made:
+        made.until(lambda: made.worker.up, "camera up")
+        made.until(lambda: not made.worker.up, "camera down")
+        assert (made.worker.failure or "").startswith("connected, but no image of use for 0.")
+        assert (made.worker.failure or "").endswith("damaged image: decoded with errors")
+        assert made.count("source_failures_total", kind="quiet") == 1
+        assert made.count("stuck_readers") == 0
+        assert len(made.scripts.opened) == 1
+
+
+def test_the_age_of_an_image_counts_from_when_it_was_taken() -> None:
+    old = raw_frame(at=utc_now() - timedelta(seconds=3))
+    with bench(script(old, 60.0)) as made:
+        made.until(lambda: 3.0 <= made.count("frame_age_seconds") < 4.0, "the age is told")
+
+
+def test_what_a_stream_does_and_what_it_is_are_told() -> None:
+    def described(width: int) -> StreamDescription:
+        return StreamDescription(
+            codec="h264",
+            width=width,
+            height=480,
+            pixel_format="yuv420p",
+            transport="rtsp over tcp",
+        )
+
+    steps = script(
+        described(640),
+        raw_frame(),
+        Irregularity(IrregularityKind.TIME_BACK),
+        Irregularity(IrregularityKind.SIZE_CHANGED),
+        described(704),
+        raw_frame(),
+        60.0,
+    )
+    labels = {"codec": "h264", "transport": "rtsp over tcp", "decoder": "software"}
+    with bench(steps) as made:
+        made.until(lambda: made.count("stream_info", size="704x480", **labels) == 1, "described")
+        assert made.count("stream_info", size="640x480", **labels) == 0
+        assert made.count("irregularities_total", kind="time_back") == 1
+        assert made.count("irregularities_total", kind="size_changed") == 1
+
+
+def test_an_error_of_a_reading_keeps_nothing_of_it_alive() -> None:
+    # A decoder has threads and memory of its own: only its end ends them, and the collector may be a long time coming.
+    class Decoder:
+        """Stands for what only its end frees."""
+
+    alive: list[weakref.ref[Decoder]] = []
+
+    class Failing:
+        """Has a decoder while it is read."""
+
+        def frames(self, pause: Pause) -> Generator[SourceItem, None, None]:
+            decoder = Decoder()
+            alive.append(weakref.ref(decoder))
+            yield raw_frame()
+            raise SourceError("timeout", "no answer in 5.0 s")
+
+    gc.collect()
+    gc.disable()
+    try:
+        with bench(endless) as made:
+            made.worker._sources = lambda _: Failing()
+            made.until(lambda: len(alive) >= 4, "read four times")
+            assert [decoder() is None for decoder in alive[:3]] == [True, True, True]
+    finally:
+        gc.enable()
 
 
 def test_a_recording_waits_until_sealing_is_permitted() -> None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from lookout_embedding.domain import is_template, template_bytes
+from lookout.vision.templates import is_template
+from lookout_embedding.domain import template_bytes
 
 
 @pytest.mark.parametrize(

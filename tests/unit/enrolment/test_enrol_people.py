@@ -1,5 +1,6 @@
 """Enrolment: a verdict on every picture, entries sealed, signed and sent, names kept apart."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from lookout.sealing.envelope import open_sealed
 from lookout.sealing.ports import DataKey
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.detector import Detections
+from lookout.vision.embedder import Embedder
+from lookout.vision.landmarks import DetectorLandmarks
 
 TEMPLATE = np.array([[30, 40], [80, 40], [55, 65], [35, 85], [75, 85]], np.float32)
 KEY = DataKey("watchlist/dep", b"k" * 32)
@@ -60,13 +63,16 @@ class Desk:
     kept: dict[str, Person] = field(default_factory=dict)
     told: list[Verdict] = field(default_factory=list)
 
+    embedder: Embedder = field(default_factory=MeanColourEmbedder)
+
     def enrol(
         self, rows: Iterable[Row], *, known: dict[str, FloatArray] | None = None
     ) -> EnrolReport:
         enroller = Enroller(
             deployment_id="dep",
             detector=MarkedDetector(),
-            embedder=MeanColourEmbedder(),
+            refiner=DetectorLandmarks(),
+            embedder=self.embedder,
             template_points=TEMPLATE,
             pack_sha256="a" * 64,
             key=KEY,
@@ -148,7 +154,7 @@ def test_templates_are_sealed_for_their_entry_as_unit_float32(tmp_path: Path) ->
 
 
 def test_rows_of_one_person_need_not_stand_together(tmp_path: Path) -> None:
-    for name, colour in (("1", (200, 40, 40)), ("2", (40, 200, 40)), ("3", (200, 40, 40))):
+    for name, colour in (("1", (200, 40, 40)), ("2", (40, 200, 40)), ("3", (190, 40, 40))):
         picture(tmp_path / f"{name}.png", colour=colour)
     table = tmp_path / "people.csv"
     table.write_text(
@@ -219,11 +225,13 @@ def test_a_face_between_the_limits_is_enrolled_with_a_warning(tmp_path: Path) ->
 
 def test_two_references_that_look_alike_are_both_named(tmp_path: Path) -> None:
     picture(tmp_path / "P-1.png")
-    picture(tmp_path / "P-2.png")
+    picture(tmp_path / "P-2.png", colour=(190, 40, 40))
     picture(tmp_path / "P-3.png", colour=(40, 40, 200))
-    desk = Desk()
+    report = Desk().enrol(rows_of(tmp_path))
 
-    first, second, third = desk.enrol(rows_of(tmp_path)).verdicts
+    first, second, third = report.verdicts
+    assert [(one.first, one.second) for one in report.collisions] == [("P-1", "P-2")]
+    assert report.collisions[0].score > 0.95
 
     assert (first.outcome, third.outcome) == (Outcome.ACCEPTED, Outcome.ACCEPTED)
     assert second.outcome is Outcome.WARNING
@@ -280,3 +288,89 @@ def test_names_reasons_and_the_best_picture_are_kept_and_never_sent(tmp_path: Pa
     assert shown is not None
     assert shown.shape[1] > 300
     assert "Ada" not in repr(desk.sent)
+
+
+def test_the_same_picture_twice_adds_nothing_to_a_person_and_is_told_of_two(tmp_path: Path) -> None:
+    picture(tmp_path / "P-1" / "a.png")
+    picture(tmp_path / "P-1" / "copy.png")
+    picture(tmp_path / "P-2.png")
+    desk = Desk()
+
+    _, copy, other = desk.enrol(rows_of(tmp_path)).verdicts
+
+    assert (copy.outcome, other.outcome) == (Outcome.REFUSED, Outcome.WARNING)
+    assert copy.reasons == ("P-1 has this very picture already: it adds nothing",)
+    assert "the very same picture stands under P-1 too" in other.reasons[0]
+    assert [len(entry.templates) for entry in desk.sent] == [1, 1]
+
+
+def test_an_old_picture_is_warned_of_and_one_of_the_future_refused(tmp_path: Path) -> None:
+    for name, colour in (("1", (200, 40, 40)), ("2", (40, 200, 40)), ("3", (40, 40, 200))):
+        picture(tmp_path / f"{name}.png", colour=colour)
+    table = tmp_path / "people.csv"
+    old, recent = NOON.replace(year=NOON.year - 9).date(), NOON.replace(year=NOON.year - 1).date()
+    table.write_text(
+        "reference,image,category,response,image_date\n"
+        f"A,1.png,victim,red,{old}\nB,2.png,victim,red,{recent}\nC,3.png,victim,red,{NOON.year + 1}-01-01\n"
+    )
+
+    first, second, third = Desk().enrol(read_source(table)).verdicts
+
+    assert (first.outcome, second.outcome) == (Outcome.WARNING, Outcome.ACCEPTED)
+    assert f"9 years old ({old})" in first.reasons[0]
+    assert third.outcome is Outcome.REFUSED
+    assert "in the future" in third.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("dark", r"brightness 0\.\d\d, at least 0\.15 is needed"),
+        ("blurred", r"sharpness 0\.\d{3}, at least 0\.030 is needed"),
+        ("small", "59 pixels between the eyes, at least 60 are needed"),
+    ],
+)
+def test_a_refusal_tells_the_number_and_the_limit(tmp_path: Path, kind: str, number: str) -> None:
+    match kind:
+        case "dark":
+            picture(tmp_path / "P-1.png", colour=(2, 2, 2))
+        case "blurred":
+            picture(tmp_path / "P-1.png", blurred=True)
+        case _:
+            picture(tmp_path / "P-1.png", apart=59)
+
+    (verdict,) = Desk().enrol(rows_of(tmp_path)).verdicts
+
+    assert re.search(number, verdict.reasons[0])
+
+
+@dataclass
+class BrokenEmbedder:
+    """Answers with what is no template."""
+
+    value: float
+    size: int = 112
+    dim: int = 3
+
+    def embed(self, chips: Image) -> FloatArray:
+        return np.full((len(chips), 3), self.value, dtype=np.float32)
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf"), 3.0])
+def test_a_picture_whose_template_has_no_direction_is_refused_and_nobody_enrolled(
+    tmp_path: Path, value: float
+) -> None:
+    picture(tmp_path / "P-1" / "a.png")
+    desk = Desk(embedder=BrokenEmbedder(value))
+
+    report = desk.enrol(rows_of(tmp_path))
+
+    assert report.count(Outcome.REFUSED) == 1
+    assert "no template could be made" in report.verdicts[0].reasons[0]
+    assert desk.sent == []
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), 3.0])
+def test_known_templates_without_direction_are_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="enrol it again"):
+        Desk().enrol([], known={"P-9": np.full((1, 3), value, dtype=np.float32)})

@@ -13,6 +13,7 @@ from lookout.enrolment.pictures import (
     picture_size,
     read_picture,
 )
+from PIL import Image
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -44,7 +45,7 @@ def turned(data: bytes, orientation: int) -> bytes:
     [
         (b"", "not a JPEG or PNG"),
         (b"hello", "not a JPEG or PNG"),
-        (b"GIF89a", "not a JPEG or PNG"),
+        (b"GIF89a" + bytes(20), "GIF, which may move"),
         (b"\xff\xd8", "states no size"),
         (b"\xff\xd8\xff\xe0\xff\xff" + bytes(20), "states no size"),
         (png_header(10, 10), "damaged"),
@@ -95,3 +96,53 @@ def test_a_picture_is_turned_as_its_exif_says(tmp_path: Path) -> None:
     assert image.shape == (64, 32, 3)
     assert image[5, 16].argmax() == 0
     assert image[60, 16].argmax() == 2
+
+
+def _picture(tmp_path: Path, ending: str, image: Image.Image) -> Path:
+    path = tmp_path / f"picture{ending}"
+    image.save(path)
+    return path
+
+
+def _shades() -> Image.Image:
+    across = np.linspace(0, 255, 300).astype(np.uint8)
+    return Image.fromarray(np.stack([np.tile(across, (200, 1))] * 3, axis=2))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "CMYK"])
+def test_pictures_of_other_kinds_are_converted(tmp_path: Path, mode: str) -> None:
+    path = _picture(
+        tmp_path,
+        ".jpg" if mode == "CMYK" else ".png",
+        _shades().quantize(256) if mode == "P" else _shades().convert(mode),
+    )
+
+    image = read_picture(path)
+
+    assert (image.shape, str(image.dtype)) == ((200, 300, 3), "uint8")
+    assert float(np.abs(image.astype(int) - np.asarray(_shades()).astype(int)).mean()) < 6
+
+
+def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
+    path = tmp_path / "deep.png"
+    cv2.imwrite(str(path), np.asarray(_shades()).astype(np.uint16) * 257)
+
+    assert np.array_equal(read_picture(path), np.asarray(_shades()))
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png"])
+def test_a_truncated_picture_is_refused(tmp_path: Path, ending: str) -> None:
+    path = _picture(tmp_path, ending, _shades())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    with pytest.raises(PictureRefusedError, match="damaged"):
+        read_picture(path)
+
+
+def test_one_pixel_is_a_picture_and_twelve_thousand_squared_is_refused(tmp_path: Path) -> None:
+    assert read_picture(_picture(tmp_path, ".png", _shades().crop((0, 0, 1, 1)))).shape == (1, 1, 3)
+    huge = tmp_path / "huge.png"
+    huge.write_bytes(png_header(12_000, 12_000))
+
+    with pytest.raises(PictureRefusedError, match="12000 x 12000 pixels, more than 50 million"):
+        read_picture(huge)

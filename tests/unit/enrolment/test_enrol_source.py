@@ -142,3 +142,18 @@ def test_rows_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
 
     assert next(rows).place == "people.csv line 2"
     assert sum(1 for _ in rows) == 19_999
+
+
+def test_a_table_tells_when_a_picture_was_taken(tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        "reference,image,category,response,image_date\n"
+        "R-1,1.jpg,victim,red,2020-02-29\nR-2,2.jpg,victim,red,29.2.2020\nR-3,3.jpg,victim,red,\n",
+    )
+
+    first, second, third = read_source(path)
+
+    assert first.image_date is not None
+    assert first.image_date.isoformat() == "2020-02-29"
+    assert second.problem == '"29.2.2020" is no date of the picture: write it as 2024-12-31'
+    assert (third.image_date, third.problem) == (None, "")

@@ -47,6 +47,7 @@ def test_the_environment_names_every_part(monkeypatch: pytest.MonkeyPatch) -> No
         ("LOOKOUT_METRICS_PORT", "70000"),
         ("LOOKOUT_LOG_LEVEL", "LOUD"),
         ("LOOKOUT_STALLED_AFTER_S", "0"),
+        ("LOOKOUT_ONNX_PROVIDER", "gpu"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(

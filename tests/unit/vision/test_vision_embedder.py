@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from lookout.vision.arrays import FloatArray, Image, ShapeError
 from lookout.vision.contract import ColourOrder, InputContract
-from lookout.vision.embedder import ModelOutputError, OnnxEmbedder
+from lookout.vision.embedder import MirroredEmbedder, ModelOutputError, OnnxEmbedder
 from lookout.vision.errors import ModelShapeError
 
 RGB = InputContract(colour=ColourOrder.RGB)
@@ -83,3 +83,37 @@ def test_a_template_without_direction_is_refused(plus: float) -> None:
 
     with pytest.raises(ModelOutputError, match="no direction"):
         model.embed(np.zeros((1, 16, 16, 3), dtype=np.uint8))
+
+
+class LeftAndRight:
+    """Template = brightness of the chip's left half and of its right half."""
+
+    def run(self, tensor: FloatArray) -> dict[str, FloatArray]:
+        halves = tensor.mean(axis=(1, 2)).reshape(len(tensor), 2, -1).mean(axis=2)
+        return {"out": halves + np.float32(0.1)}
+
+
+def mirrored() -> MirroredEmbedder:
+    return MirroredEmbedder(
+        OnnxEmbedder(LeftAndRight(), contract=RGB, size=16, dim=2, batchable=True)
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_a_chip_and_its_mirror_image_have_one_template(count: int) -> None:
+    given = chips(count)
+    given[:, :, :8] //= 4
+
+    templates = mirrored().embed(given)
+
+    np.testing.assert_allclose(templates, mirrored().embed(given[:, :, ::-1]), rtol=1e-6)
+    np.testing.assert_allclose(templates, np.full((count, 2), np.sqrt(0.5)), rtol=1e-5)
+
+
+def test_mirroring_keeps_size_and_dimension() -> None:
+    assert (mirrored().size, mirrored().dim) == (16, 2)
+
+
+def test_a_chip_without_its_batch_is_refused() -> None:
+    with pytest.raises(ShapeError, match=r"\(N, size, size, 3\)"):
+        mirrored().embed(chips(1)[0])

@@ -11,7 +11,16 @@ from lookout.vision.errors import (
     ModelFileMissingError,
     ModelLoadError,
 )
-from lookout.vision.pack import ModelPack, load_pack, read_pack, shipped_packs
+from lookout.vision.model_files import SourceFile
+from lookout.vision.pack import (
+    DetectorKind,
+    LandmarksSpec,
+    LookSpec,
+    ModelPack,
+    load_pack,
+    read_pack,
+    shipped_packs,
+)
 
 CONTENT = b"not really a model"
 
@@ -48,11 +57,11 @@ def manifest_fixture(tmp_path: Path) -> Path:
 def test_the_shipped_packs_are_readable_and_have_identities_of_their_own() -> None:
     packs = [read_pack(name) for name in shipped_packs()]
 
-    assert [pack.name for pack in packs] == ["dlib", "mobile", "sface"]
-    assert len({pack.sha256 for pack in packs}) == 3
+    assert [pack.name for pack in packs] == ["dlib", "mobile", "mobile-yunet", "sface"]
+    assert len({pack.sha256 for pack in packs}) == 4
 
 
-@pytest.mark.parametrize("name", ["mobile", "dlib"])
+@pytest.mark.parametrize("name", ["mobile", "mobile-yunet", "dlib"])
 def test_calibrated_packs_give_thresholds_up_to_seventeen_thousand_enrolled(name: str) -> None:
     pack = read_pack(name)
 
@@ -132,6 +141,16 @@ def test_a_verified_file_that_is_no_model_is_refused_by_the_runtime(manifest: Pa
         load_pack(manifest, manifest.parent).detector()
 
 
+LOOK = LookSpec(
+    kind=DetectorKind.YUNET,
+    file=read_pack("mobile").detector.file,
+    input=read_pack("mobile").detector.input,
+    crop=2.0,
+    side=128,
+)
+SOURCE = SourceFile(name="own.onnx", bytes=1, sha256="0" * 64)
+
+
 def changed(pack: ModelPack, what: str) -> ModelPack:
     embedder, detector = pack.embedder, pack.detector
     points = embedder.template
@@ -146,6 +165,18 @@ def changed(pack: ModelPack, what: str) -> ModelPack:
             pack, embedder=replace(embedder, input=replace(embedder.input, mean=(1.0, 0.0, 0.0)))
         ),
         "template": replace(pack, embedder=replace(embedder, template=((38.5, 52.0), *points[1:]))),
+        "mirrored chips": replace(pack, embedder=replace(embedder, mirrored=True)),
+        "rounding": replace(
+            pack,
+            embedder=replace(
+                embedder,
+                file=replace(
+                    read_pack("mobile").embedder.file,
+                    source=replace(SOURCE, sha256=embedder.file.sha256),
+                ),
+            ),
+        ),
+        "closer looks": replace(pack, landmarks=LandmarksSpec(looks=(LOOK,))),
         "name": replace(pack, name="renamed", version="2", description="other words"),
         "licence": replace(
             pack, embedder=replace(embedder, file=replace(embedder.file, licence="Apache-2.0"))
@@ -159,7 +190,16 @@ def changed(pack: ModelPack, what: str) -> ModelPack:
 
 
 @pytest.mark.parametrize(
-    "what", ["embedder weights", "detector weights", "input contract", "template"]
+    "what",
+    [
+        "embedder weights",
+        "detector weights",
+        "input contract",
+        "template",
+        "mirrored chips",
+        "rounding",
+        "closer looks",
+    ],
 )
 def test_what_decides_the_template_space_changes_the_identity(manifest: Path, what: str) -> None:
     pack = read_pack(manifest)
@@ -172,6 +212,18 @@ def test_what_leaves_templates_comparable_keeps_the_identity(manifest: Path, wha
     pack = read_pack(manifest)
 
     assert changed(pack, what).sha256 == pack.sha256
+
+
+@pytest.mark.parametrize("closer", [replace(LOOK, crop=2.1), replace(LOOK, side=160)])
+def test_how_closely_a_pack_looks_is_part_of_its_identity(manifest: Path, closer: LookSpec) -> None:
+    pack = replace(read_pack(manifest), landmarks=LandmarksSpec(looks=(LOOK,)))
+
+    assert replace(pack, landmarks=LandmarksSpec(looks=(closer,))).sha256 != pack.sha256
+
+
+def test_identities_of_packs_that_were_in_use_stay_what_they_were() -> None:
+    assert read_pack("dlib").sha256.startswith("42da60deafce1764")
+    assert read_pack("sface").sha256.startswith("2e8b83fe3791fe23")
 
 
 def test_whole_numbers_in_a_manifest_make_the_same_identity_as_decimals(manifest: Path) -> None:

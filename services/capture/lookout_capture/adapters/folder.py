@@ -8,8 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lookout_capture.domain import CameraSpec, Pacing, RawFrame, Schedule, Unreadable
+from lookout_capture.domain import CameraSpec, Pacing
 from lookout_capture.ports import Pause, SourceError
+from lookout_capture.readings import RawFrame, SourceItem, Unreadable, why_unusable
+from lookout_capture.timing import Schedule
 
 _DEFAULT_FPS = 5.0
 _MAX_BYTES = 64 * 2**20
@@ -38,7 +40,7 @@ class FolderSource:
         self._interval_s = 1.0 / (fps or _DEFAULT_FPS)
         self._monotonic = monotonic
 
-    def frames(self, pause: Pause) -> Generator[RawFrame | Unreadable, None, None]:
+    def frames(self, pause: Pause) -> Generator[SourceItem, None, None]:
         """See `FrameSource`."""
         given = 0
         for path in self._listing():
@@ -92,5 +94,7 @@ class FolderSource:
             image = None
         if image is None:
             return Unreadable(f"{path.name} is not a picture")
+        if why_not := why_unusable(image.shape[1], image.shape[0]):
+            return Unreadable(f"{path.name}: {why_not}")
         jpeg = content if content.startswith(_JPEG_MAGIC) else None
         return np.asarray(image, dtype=np.uint8), jpeg

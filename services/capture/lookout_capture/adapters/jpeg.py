@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from lookout_capture.domain import RawFrame
 from lookout_capture.ports import EncodedImage, EncodeError
+from lookout_capture.readings import RawFrame
 
 
 class JpegEncoder:

@@ -5,7 +5,7 @@ watchdog's.
 """
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -13,8 +13,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from lookout_capture.domain import CameraSpec, RateLimit, RawFrame, Unreadable
+from lookout_capture.domain import CameraSpec
 from lookout_capture.ports import Pause, SourceError
+from lookout_capture.readings import (
+    Irregularity,
+    IrregularityKind,
+    RawFrame,
+    SourceItem,
+    StreamDescription,
+    Unreadable,
+    why_unusable,
+)
+from lookout_capture.timing import RateLimit
 
 
 class Device(Protocol):
@@ -55,8 +65,9 @@ class WebcamSource:
         self._limit = RateLimit(fps)
         self._monotonic = monotonic
         self._device = device
+        self._shape: tuple[int, ...] | None = None
 
-    def frames(self, pause: Pause) -> Generator[RawFrame | Unreadable, None, None]:
+    def frames(self, pause: Pause) -> Generator[SourceItem, None, None]:
         """See `FrameSource`."""
         device = self._device(self._index)
         try:
@@ -69,14 +80,33 @@ class WebcamSource:
                 read, image = device.read()
                 if not read or image is None:
                     raise SourceError("ended", f"webcam {self._index} gives no more images")
+                yield from self._news(image)
                 if self._limit.admit(self._monotonic()):
                     yield self._raw(image)
         finally:
             device.release()
 
+    def _news(self, image: npt.NDArray[np.uint8]) -> Iterator[Irregularity | StreamDescription]:
+        """What the camera gives, with its first image and whenever that changes."""
+        before = self._shape
+        if image.ndim != 3 or before == image.shape:
+            return
+        self._shape = image.shape
+        if before is not None:
+            yield Irregularity(IrregularityKind.SIZE_CHANGED)
+        yield StreamDescription(
+            codec="raw",
+            width=image.shape[1],
+            height=image.shape[0],
+            pixel_format="bgr24",
+            transport="webcam",
+        )
+
     def _raw(self, image: npt.NDArray[np.uint8]) -> RawFrame | Unreadable:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             return Unreadable(f"wanted (H, W, 3) uint8, got {image.shape} {image.dtype}")
+        if why_not := why_unusable(image.shape[1], image.shape[0]):
+            return Unreadable(why_not)
         return RawFrame(
             # The driver may write the next image into the same memory.
             image_bgr=image.copy(),
