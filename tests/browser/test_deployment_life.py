@@ -83,7 +83,7 @@ def test_draft_authorise_live_alert_two_verifiers_outcome_record_purge_by_seven_
     expect(card).to_be_visible()
     expect(street.locator(f"#alert-{alert_id}")).to_be_visible()
     card.get_by_role("button", name="I have this one").click()
-    expect(card.get_by_text("Lfr operator 1 has this one")).to_be_visible()
+    expect(card.get_by_text("LFR operator 1 has this one")).to_be_visible()
     street.get_by_role("button", name="Got it").click()
     until(lambda: world.office.alerts.get(alert_id).deliveries[0].answer == "seen", "the answer")
 

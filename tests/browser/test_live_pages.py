@@ -46,7 +46,7 @@ def test_an_officer_claims_and_decides_an_alert_without_a_mouse(
     page.keyboard.press("j")
     expect(card).to_be_focused()
     page.keyboard.press("c")
-    expect(card.get_by_text("Lfr operator 1 has this one")).to_be_visible()
+    expect(card.get_by_text("LFR operator 1 has this one")).to_be_visible()
     expect(card).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/alerts/{second}")
@@ -117,7 +117,7 @@ def test_of_two_officers_who_claim_one_alert_at_once_one_wins_and_the_other_is_t
     second.evaluate(press)
     until(lambda: bool(world.office.alerts.get(alert_id).claimed_by), "a claim")
     winner = world.office.alerts.get(alert_id).claimed_shown
-    loser = second if winner == "Lfr operator 1" else first
+    loser = second if winner == "LFR operator 1" else first
     expect(loser.locator(".standing")).to_contain_text(winner)
 
 

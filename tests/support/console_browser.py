@@ -168,12 +168,14 @@ class Screens:
     folder: Path | None
 
     def take(self, page: Page, name: str, *, full: bool = False) -> None:
-        """A PNG of at most 300 KB; 256 colours are enough for a page and look the same."""
+        """A PNG of at most 300 KB: in true colours if it fits, else in 256."""
         if self.folder is None:
             return
         page.evaluate("document.fonts.ready")
         shot = page.screenshot(full_page=full, animations="disabled")
         image = Image.open(io.BytesIO(shot)).convert("RGB")
         path = self.folder / f"console-{name}.png"
-        image.quantize(256, method=Image.Quantize.MEDIANCUT).save(path, optimize=True)
+        image.save(path, optimize=True)
+        if path.stat().st_size > LARGEST_PICTURE:
+            image.quantize(256, method=Image.Quantize.MEDIANCUT).save(path, optimize=True)
         assert path.stat().st_size <= LARGEST_PICTURE, f"{path} has {path.stat().st_size} bytes"

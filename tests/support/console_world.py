@@ -40,6 +40,7 @@ from lookout_console.web.app import create_app
 from lookout_console.web.assembly import Outside, build_office
 from lookout_console.web.callers import SESSION_COOKIE
 from lookout_console.web.office import Office
+from lookout_console.web.words import ROLE
 from support.polling import until
 
 PACK = Pack(name="test", sha256="0" * 64)
@@ -154,7 +155,7 @@ class World:
         """An account with one role; made once."""
         made = self.office.register.add(
             name=f"{role}-{number}",
-            shown=f"{role.replace('_', ' ').capitalize()} {number}",
+            shown=f"{ROLE[role]} {number}",
             roles=[role],
             password=PASSWORD,
             by="test",

@@ -12,6 +12,7 @@ from lookout_console.domain.alerts import Adjudication
 from lookout_console.domain.watchlists import Outcome
 from lookout_console.web.words import ADJUDICATION, ASKED, CATEGORY, plain
 
+_TEST: Final = "A test of the way to the console and the handsets. Answer it; nobody is sought."
 _OUTCOME_KIND: Final = {Outcome.ACCEPTED: "good", Outcome.WARNING: "warn", Outcome.REFUSED: "bad"}
 
 
@@ -65,15 +66,15 @@ def card_of(raised: Raised, *, adjudicates: bool) -> AlertCard:
         since_ms=milliseconds(raised.alerted_at),
         age_words="over" if raised.over else "0:00",
         seen_at=f"{raised.captured_at:%H:%M:%S}",
-        category=CATEGORY[raised.category],
-        reason=said.reason if said else gone,
+        category="Test alert" if raised.test else CATEGORY[raised.category],
+        reason=said.reason if said else _TEST if raised.test else gone,
         place=f"{raised.place} · camera {', '.join(raised.cameras) or raised.camera}",
         contact=said.contact if said else "",
         mark=_mark(raised),
         standing_words=_standing_words(raised),
         pictures=frozenset(seen | ({"enrolled"} if said else set())),
         may_claim=adjudicates and standing == "open",
-        answers=() if raised.over else (("seen", "Got it", ""), ("engaging", "Engaging", "first")),
+        answers=_answers(raised),
         links=()
         if raised.adjudication is not Adjudication.WAITING
         else (("same", "Viable", ""), ("different", "Not viable", "")),
@@ -82,6 +83,16 @@ def card_of(raised: Raised, *, adjudicates: bool) -> AlertCard:
         name=said.name if said else "",
         words=f"New alert: {grade}, {CATEGORY[raised.category]}, {raised.place}",
     )
+
+
+def _answers(raised: Raised) -> tuple[tuple[str, str, str], ...]:
+    if raised.over:
+        return ()
+    seen = ("seen", "Got it", "")
+    # Nobody is met on an alert that has not been found viable.
+    if raised.adjudication is Adjudication.VIABLE:
+        return (seen, ("engaging", "Engaging", "first"))
+    return (seen,)
 
 
 def _mark(raised: Raised) -> str:

@@ -1,6 +1,6 @@
 // The handset: cards come, are shown, and are acknowledged. Nothing of an alert outlives the page.
 
-import { announce, isBlind, post } from "./live.js";
+import { announce, count, isBlind, post } from "./live.js";
 import { sound, soundIsOn, soundOn } from "./sound.js";
 
 const queue = document.getElementById("queue");
@@ -26,11 +26,12 @@ document.addEventListener("lookout:alert", ({ detail }) => {
   const card = cardFrom(detail.html);
   if (!card) return;
   const old = document.getElementById(`alert-${detail.id}`);
-  if (old) { old.replaceWith(card); return; }
+  if (old) { old.replaceWith(card); count(); return; }
   if (detail.over) return;
   empty.hidden = true;
   card.dataset.fresh = "";
   queue.append(card);
+  count();
   sound(detail.response);
   navigator.vibrate?.(BUZZ[detail.response] ?? [250]);
   announce(detail.words);
@@ -38,12 +39,6 @@ document.addEventListener("lookout:alert", ({ detail }) => {
 });
 
 document.addEventListener("lookout:canary", ({ detail }) => tell("/handset/canary", { canary_id: detail.id }));
-document.addEventListener("lookout:check", ({ detail }) => { ready.dataset.check = detail.id; document.getElementById("check").hidden = false; });
-document.getElementById("check-seen")?.addEventListener("click", async () => {
-  const answer = await tell("/handset/check", { check_id: ready.dataset.check });
-  if (answer?.ok) document.getElementById("check").hidden = true;
-});
-
 document.addEventListener("lookout:message", () => navigator.vibrate?.([120]));
 
 // Without a connection nothing can be acknowledged: what cannot be sent is not offered, and what was missed is fetched after.

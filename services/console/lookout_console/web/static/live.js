@@ -29,7 +29,8 @@ export async function post(url, fields = {}) {
   return fetch(url, { method: "POST", body, headers: { accept: "application/json" }, redirect: "manual" });
 }
 
-function count() {
+// How old everything on the page is; called again for what is put into it.
+export function count() {
   for (const age of document.querySelectorAll("[data-since]")) {
     const text = inWords(serverNow() - Number(age.dataset.since));
     if (age.textContent !== text) age.textContent = text;

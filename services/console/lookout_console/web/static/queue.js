@@ -1,6 +1,6 @@
 // The alert queue: cards arrive at the end and stay where they are; a changed card is replaced in its place.
 
-import { announce, post } from "./live.js";
+import { announce, count, post } from "./live.js";
 import { sound, soundIsOn, soundOff, soundOn } from "./sound.js";
 
 const queue = document.getElementById("queue");
@@ -42,6 +42,7 @@ document.addEventListener("lookout:alert", ({ detail }) => {
   if (old) {
     const focused = old.contains(document.activeElement);
     old.replaceWith(card);
+    count();
     if (focused) card.focus();
     return;
   }
@@ -49,6 +50,7 @@ document.addEventListener("lookout:alert", ({ detail }) => {
   empty.hidden = true;
   card.dataset.fresh = "";
   queue.append(card);
+  count();
   newest = card;
   sound(detail.response);
   announce(detail.words);
