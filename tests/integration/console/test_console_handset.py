@@ -11,7 +11,6 @@ from lookout_console.domain.deployments import Step
 from lookout_console.domain.roles import Role
 from lookout_console.web.rendering import STATIC
 from support.console_world import Served, make_world, serve
-from support.polling import until
 
 
 @pytest.fixture(name="own")
@@ -72,16 +71,33 @@ def test_a_handset_that_is_not_heard_of_is_shown_as_not_connected(own: Served) -
     assert "Not connected" in own.signed_in(own.world.actors[Role.COMMANDER]).get("/").text
 
 
-def test_the_pre_shift_check_walks_from_camera_to_handset(own: Served) -> None:
+def test_the_pre_shift_check_walks_a_test_alert_to_the_console_and_the_handsets(
+    own: Served,
+) -> None:
     deployment_id = own.world.live()
     street = own.signed_in(own.world.actors[Role.ENGAGEMENT_OFFICER])
     street.get("/handset")
     commander = own.signed_in(own.world.actors[Role.COMMANDER])
-    assert "0 of 1" in commander.get("/check").text
-    commander.post("/check")
-    street.post("/handset/check", check_id="any")
-    until(lambda: "1 of 1" in commander.get("/check").text, "the handset's step")
-    assert own.world.office.shift.handsets(deployment_id)[0].checked_at is not None
+    assert "Not started" in commander.get("/check").text
+    hub = own.world.office.hub
+    start = hub.position(hub.here())
+    assert start is not None
+    assert commander.post("/check").status_code == 303
+    (test,) = own.world.office.alerts.all(deployment_id)
+    told = b"".join(hub.news(start, views=["check", "handset"], scope=deployment_id).lines)
+    assert told.count(test.alert_id.encode()) >= 2
+    assert b"nobody is sought" in told
+    page = commander.get("/check").text
+    assert "Not yet" in page
+    assert "0 of 1" in page
+    commander.post("/check/seen", check_id=test.alert_id)
+    street.post("/handset/answer", alert_id=test.alert_id, answer="seen")
+    page = commander.get("/check").text
+    assert "Shown" in page
+    assert "1 of 1" in page
+    # It counts in no record, and nobody outside is told.
+    rows = own.world.office.records.record(deployment_id).sections[1].rows
+    assert [row.value for row in rows if row.words == "Alerts"] == ["0"]
 
 
 def test_a_lost_handset_is_told_to_forget_and_its_officer_is_signed_out(own: Served) -> None:

@@ -34,11 +34,12 @@ class Banner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceLine:
-    """How one service is."""
+    """How one service is. ``heard``: it has reported within the last seconds, whatever it said."""
 
     name: str
     state: ServiceState
     reason: str
+    heard: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,6 @@ class Handset:
     shown: str
     online: bool
     proven_at: datetime | None
-    checked_at: datetime | None
     wiped: bool
 
 
@@ -100,10 +100,10 @@ def _line(name: str, instances: Sequence[ServiceStatus], now: datetime) -> Servi
     fresh = [one for one in instances if now - one.reported_at <= STALE_AFTER]
     if not fresh:
         reason = "does not report any more" if instances else "has never reported"
-        return ServiceLine(name=name, state=ServiceState.NOT_RUNNING, reason=reason)
+        return ServiceLine(name=name, state=ServiceState.NOT_RUNNING, reason=reason, heard=False)
     order = [ServiceState.LIVE, ServiceState.DEGRADED, ServiceState.NOT_RUNNING]
     best = min(fresh, key=lambda one: order.index(one.state))
-    return ServiceLine(name=name, state=best.state, reason=best.reason)
+    return ServiceLine(name=name, state=best.state, reason=best.reason, heard=True)
 
 
 def _judged(known: Known | None, lines: Sequence[ServiceLine]) -> tuple[ServiceState, str]:
@@ -154,11 +154,6 @@ class Shift:
         self._desk.require(actor, Permission.USE_HANDSET)
         self._mark(deployment_id, actor.account_id, "proven_at")
 
-    def checked(self, actor: Actor, deployment_id: str) -> None:
-        """The officer saw the pre-shift check's test alert."""
-        self._desk.require(actor, Permission.USE_HANDSET)
-        self._mark(deployment_id, actor.account_id, "checked_at")
-
     def wipe(self, actor: Actor, deployment_id: str, account_id: str, reason: str) -> None:
         """A handset is lost: it shows nothing more, and forgets what it shows as soon as it is reached."""
         desk = self._desk
@@ -205,7 +200,6 @@ class Shift:
                     shown=row["shown"],
                     online=row["wiped_at"] is None and now - row["heard_at"] <= ONLINE_FOR,
                     proven_at=row["proven_at"],
-                    checked_at=row["checked_at"],
                     wiped=row["wiped_at"] is not None,
                 )
                 for row in rows

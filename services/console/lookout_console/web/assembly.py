@@ -13,6 +13,7 @@ from lookout_console.accounts.oidc import Provider
 from lookout_console.accounts.register import Register
 from lookout_console.accounts.rules import LockoutRules, SessionRules
 from lookout_console.actions.alerts import Alerts
+from lookout_console.actions.checking import PreShift
 from lookout_console.actions.deployments import Deployments, Pack
 from lookout_console.actions.desk import Desk
 from lookout_console.actions.evidence import Evidence
@@ -89,6 +90,7 @@ def build_office(outside: Outside) -> Office:
         shift=Shift(desk),
         records=Records(desk, deployments, watchlists, alerts),
         retention=Retention(desk),
+        pre_shift=PreShift(desk, alerts),
         evidence=Evidence(desk, alerts, watchlists),
         statuses=Statuses(),
         register=register,

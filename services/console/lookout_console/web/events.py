@@ -13,6 +13,7 @@ from lookout_console.web.streaming import stream
 from lookout_console.web.telling import (
     ALERT,
     ALERTS,
+    CHECK,
     EVERYBODY,
     HANDSET,
     QUEUE,
@@ -28,6 +29,7 @@ _VIEWS: Final = {
     HANDSET: Permission.USE_HANDSET,
     WATCHLIST: Permission.SEE_WATCHLIST,
     ALERT: Permission.SEE_ALERTS,
+    CHECK: Permission.CHECK,
 }
 
 

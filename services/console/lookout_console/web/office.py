@@ -13,6 +13,7 @@ from lookout_console.accounts.credentials import Credentials
 from lookout_console.accounts.oidc import Provider
 from lookout_console.accounts.register import Register
 from lookout_console.actions.alerts import Alerts
+from lookout_console.actions.checking import PreShift
 from lookout_console.actions.deployments import Deployments, Known
 from lookout_console.actions.desk import Desk
 from lookout_console.actions.evidence import Evidence
@@ -62,6 +63,7 @@ class Office:
     records: Records
     retention: Retention
     evidence: Evidence
+    pre_shift: PreShift
     statuses: Statuses
     register: Register
     credentials: Credentials
@@ -73,6 +75,8 @@ class Office:
     provider_name: str = ""
     local_accounts: bool = True
     canary_every: timedelta = CANARY_EVERY
+    last_check: str = ""
+    """The last test alert that came to a page of the console."""
     pages: Pages = field(default_factory=Pages)
     hub: Hub = field(default_factory=Hub)
     beside: list[Callable[[], None]] = field(default_factory=list)

@@ -19,6 +19,7 @@ WATCH: Final = "watch"
 HANDSET: Final = "handset"
 WATCHLIST: Final = "watchlist"
 ALERT: Final = "alert"
+CHECK: Final = "check"
 ALERTS: Final = "alerts"
 EVERYBODY: Final = "all"
 _LOOKS: Final = ((QUEUE, True, "queue"), (WATCH, False, "queue"), (HANDSET, True, "handset"))
@@ -138,7 +139,9 @@ class Teller:
         office.hub.publish("alert", facts, scope=deployment_id)
         self._touched(raised)
         office.hub.publish("waiting", {ALERTS: {"waiting": count}}, scope=deployment_id)
-        if new and not raised.over and not raised.seeded:
+        if raised.test:
+            office.hub.publish("check", {CHECK: {"id": alert_id}}, scope=deployment_id)
+        elif new and not raised.over and not raised.seeded:
             self._outside("alert.raised", deployment_id, alert_id)
             grade = raised.response.upper()
             office.channels.tell("Lookout: alert", f"{grade} at {raised.place}. Open the console.")

@@ -69,15 +69,6 @@ def canary(request: Request, caller: UsesHandset, fields: Sent) -> Response:
     return JSONResponse({})
 
 
-@router.post("/handset/check")
-def check(request: Request, caller: UsesHandset, fields: Sent) -> Response:
-    """The officer saw the test alert of the pre-shift check."""
-    fields.text("check_id", most=64)
-    office = office_of(request)
-    office.shift.checked(caller.actor, on_shift(office).deployment_id)
-    return JSONResponse({})
-
-
 @router.post("/handset/push")
 def subscribe(request: Request, caller: UsesHandset, fields: Sent) -> Response:
     """Wake this browser by push from now on."""

@@ -243,7 +243,7 @@ def evidence_page(request: Request, caller: HoldsEvidence) -> Response:
         }
         for known in office.deployments.all()
         for one in office.alerts.all(known.deployment_id)
-        if one.has_picture
+        if one.has_picture and not one.test
     ]
     return page(request, caller, "evidence.html", {"kept": kept})
 

@@ -1,23 +1,22 @@
 """The shift: overview, the pre-shift check, words, handsets that are lost."""
 
-import uuid
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
-from lookout.events import ServiceState
 from starlette.responses import JSONResponse, Response
 
 from lookout_console.actions.deployments import Known
+from lookout_console.actions.raised import Raised
 from lookout_console.domain.roles import Permission
 from lookout_console.web.callers import Caller, Guard
 from lookout_console.web.office import Office, office_of
 from lookout_console.web.pages.frame import Sent, on_shift, page
 from lookout_console.web.presenting import milliseconds
 from lookout_console.web.rendering import go
-from lookout_console.web.telling import HANDSET
 from lookout_console.web.words import KIND, STATE
 
 router: Final = APIRouter()
+Checks = Annotated[Caller, Depends(Guard(Permission.CHECK))]
 _FIGURES: Final = ("Faces seen", "Alerts", "False alerts per face seen")
 
 
@@ -71,62 +70,84 @@ def _handsets(office: Office, known: Known | None) -> list[dict[str, Any]]:
 
 
 @router.get("/check")
-def check_page(
-    request: Request, caller: Annotated[Caller, Depends(Guard(Permission.CHECK))]
-) -> Response:
-    """How far the test alert has come."""
+def check_page(request: Request, caller: Checks) -> Response:
+    """How far the last test alert has come."""
     office = office_of(request)
     known = office.deployments.current()
+    tests = [one for one in office.alerts.all(known.deployment_id) if one.test] if known else []
+    last = tests[-1] if tests else None
+    facts = {
+        "steps": [
+            _camera(office),
+            _console(office, last),
+            _to_handsets(office, known, last),
+        ],
+        "walked": last is not None,
+        "possible": known is not None,
+    }
+    return page(request, caller, "check.html", facts)
+
+
+def _camera(office: Office) -> dict[str, Any]:
     lines = {line.name: line for line in office.statuses.lines(office.now())}
     capture = lines["capture"]
-    sets = office.shift.handsets(known.deployment_id) if known else ()
-    seen = [one for one in sets if one.checked_at is not None]
-    steps = [
-        {
-            "title": "Camera",
-            "passed": capture.state is ServiceState.LIVE,
-            "word": STATE[capture.state].capitalize(),
-            "detail": f"capture: {capture.reason}",
-        },
-        {
-            "title": "Console",
-            "passed": office.hub.listeners() > 0,
-            "word": "Pages are live" if office.hub.listeners() else "No page is open",
-            "detail": f"{office.hub.listeners()} pages are kept live by this console.",
-        },
-        {
-            "title": "Handsets",
-            "passed": bool(sets) and len(seen) == len(sets),
-            "word": f"{len(seen)} of {len(sets)}",
-            "detail": "; ".join(
-                f"{one.shown}: {'saw the test alert' if one.checked_at else 'has not answered'}"
-                for one in sets
-            )
-            or "No handset has opened its page.",
-        },
+    # Before a deployment is live capture is shut, and says so: that it is heard is what is asked.
+    return {
+        "title": "Camera",
+        "passed": capture.heard,
+        "word": STATE[capture.state].capitalize() if capture.heard else "Not heard",
+        "detail": f"capture: {capture.reason}",
+    }
+
+
+def _console(office: Office, last: Raised | None) -> dict[str, Any]:
+    shown = last is not None and office.last_check == last.alert_id
+    word = "Shown" if shown else "Not yet" if last else "Not started"
+    return {
+        "title": "Console",
+        "passed": shown,
+        "word": word,
+        "detail": "The test alert has come to this page by the stream that brings alerts."
+        if shown
+        else "The test alert has not come to a page of the console.",
+    }
+
+
+def _to_handsets(office: Office, known: Known | None, last: Raised | None) -> dict[str, Any]:
+    sets = (
+        [one for one in office.shift.handsets(known.deployment_id) if not one.wiped]
+        if known
+        else []
+    )
+    answered = {one.account_id for one in last.deliveries if one.answer} if last else set()
+    said = [
+        f"{one.shown}: {'answered' if one.account_id in answered else 'has not answered'}"
+        for one in sets
     ]
-    return page(request, caller, "check.html", {"steps": steps, "walked": bool(seen)})
+    return {
+        "title": "Handsets",
+        "passed": bool(sets) and all(one.account_id in answered for one in sets),
+        "word": f"{sum(one.account_id in answered for one in sets)} of {len(sets)}",
+        "detail": "; ".join(said) or "No handset has opened its page.",
+    }
 
 
 @router.post("/check")
-def start_check(
-    request: Request, caller: Annotated[Caller, Depends(Guard(Permission.CHECK))], fields: Sent
-) -> Response:
-    """Send the test alert to every handset."""
+def start_check(request: Request, caller: Checks, fields: Sent) -> Response:
+    """Raise the test alert."""
     del fields
     office = office_of(request)
     known = on_shift(office)
-    check_id = str(uuid.uuid4())
-    with office.desk.store.transaction() as connection:
-        office.desk.record(
-            connection,
-            caller.actor,
-            "check.start",
-            check_id,
-            deployment_id=known.deployment_id,
-        )
-    office.hub.publish("check", {HANDSET: {"id": check_id}}, scope=known.deployment_id)
+    office.pre_shift.start(caller.actor, known.deployment_id, known.plan.cameras[0])
     return go("/check")
+
+
+@router.post("/check/seen")
+def check_seen(request: Request, caller: Checks, fields: Sent) -> Response:
+    """The test alert has come to a page of the console."""
+    del caller
+    office_of(request).last_check = fields.text("check_id", most=64)
+    return JSONResponse({})
 
 
 @router.post("/messages")
