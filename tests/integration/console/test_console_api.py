@@ -9,7 +9,7 @@ import httpx
 import pytest
 from lookout_console.domain.alerts import EnvironmentFactor, SubjectFactor, SystemFactor, Verdict
 from lookout_console.domain.roles import Role
-from lookout_console.web.api import router
+from lookout_console.web.api import ROUTERS
 from lookout_console.web.callers import sent
 from support.console_world import Served, archive_of, make_world, row_of, serve
 from support.polling import until
@@ -127,7 +127,7 @@ def test_the_description_names_every_route_and_what_its_body_holds(own: Served) 
     found = System(own, Role.AUDITOR).get("/openapi.json")
     assert found["openapi"].startswith("3.1")
     wordless = {"/freeze", "/claim"}
-    for route in router.routes:
+    for route in (route for router in ROUTERS for route in router.routes):
         operation = found["paths"][route.path]  # type: ignore[attr-defined]  # every route here has a path
         for method, what in operation.items():
             assert what["description"], route

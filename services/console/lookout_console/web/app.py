@@ -40,7 +40,7 @@ ROUTERS: Final = (
     handset.router,
     keeping.router,
     events.router,
-    api.router,
+    *api.ROUTERS,
 )
 """Every router there is; each route of each names its permission."""
 _NOT_DONE: Final = (
