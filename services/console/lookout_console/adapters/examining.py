@@ -68,6 +68,7 @@ class PackExaminer:
         self._enroller = Enroller(
             deployment_id=deployment_id,
             detector=loaded.detector(),
+            refiner=loaded.refiner(),
             embedder=embedder,
             template_points=pack.embedder.template_points,
             pack_sha256=pack.sha256,
