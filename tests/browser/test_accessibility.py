@@ -1,10 +1,12 @@
 """Every page in dark and light: axe-core finds nothing, nothing pressed is small, nothing is wider than the window."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pytest
+from fastapi.routing import APIRoute
 from lookout.events import Category, Response
 from lookout_console.domain.alerts import (
     EnvironmentFactor,
@@ -15,6 +17,7 @@ from lookout_console.domain.alerts import (
     Verdict,
 )
 from lookout_console.domain.roles import Role
+from lookout_console.web.app import ROUTERS
 from playwright.sync_api import Browser, Page
 from support.console_browser import Visitors, accessibility_faults, overflow, small_targets
 from support.console_world import Served, World, make_world, row_of, serve
@@ -91,16 +94,34 @@ def _scene(browser: Browser, served: Served) -> Iterator[Scene]:
 
 
 PAGES: dict[Role | None, tuple[str, ...]] = {
-    None: ("/sign-in", "/handset/offline", "/handset/wiped"),
+    None: ("/sign-in", "/sign-in/link/no-such-link", "/handset/offline", "/handset/wiped"),
     Role.LFR_OPERATOR: ("/", "/alerts", "{waiting}", "{met}", "/check", "{deployment}/record"),
     Role.ENGAGEMENT_OFFICER: ("/handset", "{viable}", "{met}"),
     Role.COMMANDER: ("/deployments", "/deployments/new", "{deployment}", "{deployment}/watchlist"),
     Role.WATCHLIST_OFFICER: ("{deployment}/watchlist", "{deployment}/notice"),
-    Role.AUTHORISING_OFFICER: ("{deployment}",),
-    Role.AUDITOR: ("/audit", "/membership", "{deployment}/record"),
+    Role.AUTHORISING_OFFICER: ("{deployment}", "/evidence", "{deployment}/report"),
+    Role.AUDITOR: ("/audit", "/membership", "/records", "{deployment}/record"),
     Role.ADMINISTRATOR: ("/accounts", "/tokens", "/audit", "/no-such-page"),
 }
 """Every page, by somebody who has it; the last two are refusals."""
+
+
+_NO_PAGES: Final = re.compile(r"/api/|/picture/|/record\.|/events$|/worker\.js$|/sign-in/provider")
+"""Routes that answer with no page of ours."""
+
+
+def test_every_route_that_answers_with_a_page_is_looked_at() -> None:
+    wanted = {
+        route.path.replace("/deployments/{deployment_id}", "{deployment}").replace(
+            "/alerts/{alert_id}", "{waiting}"
+        )
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ())
+        if not _NO_PAGES.search(route.path)
+    }
+    looked_at = {path for paths in PAGES.values() for path in paths}
+    assert {one.replace("{link}", "no-such-link") for one in wanted} <= looked_at
 
 
 def _opened(scene: Scene, role: Role | None, **given: Any) -> Page:
