@@ -1,5 +1,6 @@
 """Every route, every caller: allowed exactly where the one permission table says so."""
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -212,6 +213,21 @@ def test_every_permission_is_of_some_role_and_every_route_of_the_table(doors: li
     used = {door.permission for door in doors if door.permission is not None}
     # These two are asked within a page: what it shows depends on them.
     assert set(Permission) - used == {Permission.SEE_NAMES, Permission.SEE_SCORE}
+
+
+def test_nothing_can_be_asked_for_by_a_face_and_nobody_followed() -> None:
+    """No route takes a picture but the import of a list, none lists faces, tracks or a person's sightings."""
+    banned = re.compile(
+        r"search|face|probe|track|trajector|sighting|unmatched|similar|follow|gallery"
+    )
+    taken_in_bulk = []
+    for route in all_routes():
+        names = [one.name for one in route.dependant.query_params]
+        assert not banned.search(route.path), route.path
+        assert not [name for name in names if banned.search(name)], route.path
+        if streamed in set(calls_of(route)):
+            taken_in_bulk.append(route.path.removeprefix("/api/v1"))
+    assert set(taken_in_bulk) == {"/deployments/{deployment_id}/watchlist/import"}
 
 
 def test_every_answer_has_the_strict_headers(served: Served, doors: list[Door]) -> None:

@@ -144,6 +144,25 @@ def test_the_review_is_drafted_from_the_log_for_a_person_to_sign(own: Served) ->
         assert part in text
 
 
+def test_the_public_notice_says_where_when_why_and_what_becomes_of_ones_face(own: Served) -> None:
+    deployment_id, _ = a_shift(own)
+    known = own.world.office.deployments.get(deployment_id)
+    page = own.signed_in(own.world.actors[Role.COMMANDER]).get(
+        f"/deployments/{deployment_id}/notice"
+    )
+    for part in (
+        known.plan.location,
+        f"{known.plan.opens_at:%d %b %Y %H:%M}",
+        f"{known.plan.closes_at:%d %b %H:%M}",
+        "Crime hotspot",
+        "destroyed at once",
+        "never an arrest",
+    ):
+        assert part in page.text, part
+    for name in NAMES:
+        assert name not in page.text
+
+
 def test_the_evidence_of_an_alert_is_whole_signed_and_tells_who_held_it(own: Served) -> None:
     _, alert_id = a_shift(own)
     officer = own.signed_in(own.world.actors[Role.AUTHORISING_OFFICER])
