@@ -24,9 +24,10 @@ from lookout_console.domain.alerts import (
     Truth,
     Verdict,
 )
-from lookout_console.domain.deployments import Step
+from lookout_console.domain.deployments import Stage, Step
 from lookout_console.domain.roles import Role
 from support.console_world import Served, drawn_face, make_world, row_of, serve
+from support.polling import until
 
 NAMES = ("Name of reference-17", "Name of volunteer-1")
 
@@ -120,6 +121,30 @@ def test_more_than_one_false_alert_in_a_thousand_faces_is_warned_of(own: Served)
         f"/deployments/{deployment_id}/record"
     )
     assert "More than 1 false alert in 1,000 faces" in page.text
+
+
+def test_by_policy_too_many_false_alerts_stop_the_deployment_with_the_reason(own: Served) -> None:
+    world = own.world
+    deployment_id = world.live()
+    world.office.deployments.count_faces(deployment_id, 900)
+    for _ in range(3):
+        decide(own, world.alert(deployment_id), Verdict.DIFFERENT)
+    # 3 of 900: from 0.69 to 9.7 in 1,000. Bad, and not beyond doubt.
+    assert world.office.records.above_ceiling(deployment_id) == ""
+    for _ in range(3):
+        decide(own, world.alert(deployment_id), Verdict.DIFFERENT)
+    assert "6 false alerts in 900 faces" in world.office.records.above_ceiling(deployment_id)
+    assert world.office.deployments.get(deployment_id).stage is Stage.LIVE
+    world.office.stops_above_ceiling = True
+    until(
+        lambda: world.office.deployments.get(deployment_id).stage is Stage.STOPPED,
+        "the stop by the ceiling",
+    )
+    last = world.office.deployments.taken(deployment_id)[-1]
+    assert (last.by, last.step) == ("rate-ceiling", "stop")
+    assert "6 false alerts in 900 faces" in last.reason
+    commander = world.actors[Role.COMMANDER]
+    world.office.deployments.step(commander, deployment_id, Step.END, "looked into")
 
 
 def test_the_year_adds_up_what_went_live_and_leaves_out_what_did_not(own: Served) -> None:

@@ -90,6 +90,28 @@ class Records:
             warnings=warnings,
         )
 
+    def above_ceiling(self, deployment_id: str) -> str:
+        """Why the rate of false alerts is beyond doubt above the ceiling; empty where it is not.
+
+        Beyond doubt: the whole 95 % interval lies above. One false alert among the first hundred faces is none.
+        """
+        faces = self._deployments.get(deployment_id).faces_seen
+        false = sum(
+            one.adjudication is Adjudication.FALSE_NOT_ENGAGED
+            or (one.engagement is not None and one.engagement.truth is Truth.CONFIRMED_FALSE)
+            for one in self._alerts.all(deployment_id)
+            if not one.test and not one.blue
+        )
+        if not 0 < false <= faces:
+            return ""
+        found = rate(false, faces)
+        if found.low <= CEILING:
+            return ""
+        return (
+            f"{false} false alerts in {faces:,} faces: at least {one_in(found.low)}, "
+            f"above the ceiling of {one_in(CEILING)}"
+        )
+
     def year(self, year: int) -> Record:
         """The roll-up of all deployments that opened in a year and went live."""
         known = [

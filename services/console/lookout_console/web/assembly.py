@@ -58,6 +58,8 @@ class Outside:
     sessions: SessionRules = field(default_factory=SessionRules)
     lockout: LockoutRules = field(default_factory=LockoutRules)
     canary_every: timedelta = CANARY_EVERY
+    stops_above_ceiling: bool = False
+    """By policy: whether too many false alerts stop a deployment by themselves, or are warned of only."""
     channels: Sequence[str] = ()
     """Apprise addresses; secrets."""
     audit_why_not: Callable[[], str] = _nothing_against
@@ -109,6 +111,7 @@ def build_office(outside: Outside) -> Office:
         provider_name=outside.provider_name,
         local_accounts=outside.local_accounts,
         canary_every=outside.canary_every,
+        stops_above_ceiling=outside.stops_above_ceiling,
     )
     teller = Teller(office)
     telling.to(teller.tell)

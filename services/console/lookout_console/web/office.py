@@ -75,6 +75,8 @@ class Office:
     provider_name: str = ""
     local_accounts: bool = True
     canary_every: timedelta = CANARY_EVERY
+    stops_above_ceiling: bool = False
+    """By policy: whether too many false alerts stop a deployment by themselves."""
     last_check: str = ""
     """The last test alert that came to a page of the console."""
     pages: Pages = field(default_factory=Pages)

@@ -2,13 +2,15 @@
 
 import threading
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from lookout_console.actions.desk import Actor
 from lookout_console.actions.raised import Raised
 from lookout_console.actions.shift import Banner
 from lookout_console.domain.alerts import EXPIRES_AFTER, Adjudication
-from lookout_console.domain.deployments import Stage
+from lookout_console.domain.deployments import Stage, Step
+from lookout_console.domain.roles import Role
 from lookout_console.web.hub import EVERYWHERE
 from lookout_console.web.office import Office
 from lookout_console.web.presenting import card_of, message_of, milliseconds, progress_of
@@ -24,6 +26,10 @@ ALERTS: Final = "alerts"
 EVERYBODY: Final = "all"
 _LOOKS: Final = ((QUEUE, True, "queue"), (WATCH, False, "queue"), (HANDSET, True, "handset"))
 """Each view of an alert: whether its readers decide, and which card they see."""
+_RATE_EVERY: Final = timedelta(seconds=5)
+_CEILING: Final = Actor(
+    account_id="rate-ceiling", shown="The rate ceiling", roles=frozenset({Role.COMMANDER})
+)
 _OVER: Final = frozenset({Stage.ENDED, Stage.CANCELLED, Stage.PURGED})
 
 
@@ -41,6 +47,7 @@ class Teller:
         self._waiting: dict[tuple[str, str], datetime] = {}
         self._lock = threading.Lock()
         self._canary_at: datetime | None = None
+        self._rate_at: datetime | None = None
         self._seen: dict[str, tuple[object, ...]] = {}
 
     def begin(self) -> None:
@@ -88,6 +95,7 @@ class Teller:
         self._expire()
         if known is not None and known.stage is Stage.LIVE:
             self._canary(known.deployment_id)
+            self._hold_to_ceiling(known.deployment_id)
 
     def canary(self, deployment_id: str) -> None:
         """Send a canary to every handset now."""
@@ -99,6 +107,17 @@ class Teller:
         if self._canary_at is None or now - self._canary_at >= self._office.canary_every:
             self._canary_at = now
             self.canary(deployment_id)
+
+    def _hold_to_ceiling(self, deployment_id: str) -> None:
+        """Stop what raises too many false alerts, where that is the policy; going live again is a person's decision."""
+        now = self._office.now()
+        due = self._rate_at is None or now - self._rate_at >= _RATE_EVERY
+        if not self._office.stops_above_ceiling or not due:
+            return
+        self._rate_at = now
+        reason = self._office.records.above_ceiling(deployment_id)
+        if reason:
+            self._office.deployments.step(_CEILING, deployment_id, Step.STOP, reason)
 
     def _expire(self) -> None:
         """Ask the store only for those whose time is over: there may be a thousand that wait."""
