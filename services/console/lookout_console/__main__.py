@@ -10,6 +10,8 @@ from typing import Final
 
 import structlog
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from lookout.events import Alert, Event, PurgeCertificate, ServiceState, ServiceStatus, Track
 from lookout.hosting.platform import Platform
 from lookout.hosting.service import Loop, Service, run_process
@@ -81,6 +83,7 @@ class ConsoleService:
 
 def build(platform: Platform, settings: Settings) -> Service:
     """The console on a platform."""
+    pack = platform.load_pack()
     store = Store(_database(settings))
     platform.closing(store.close)
     upgrade(store)
@@ -90,7 +93,6 @@ def build(platform: Platform, settings: Settings) -> Service:
     control = SignedControl(codec=platform.codec, producer=producer, signer=signer)
     feed = AuditFeed(chain=Audit(store, platform.clock), emit_all=_emitting(platform))
     platform.footing.rely_on(feed.why_not)
-    pack = platform.load_pack()
     office = build_office(
         Outside(
             store=store,
@@ -105,6 +107,10 @@ def build(platform: Platform, settings: Settings) -> Service:
             provider_name=settings.oidc_name,
             local_accounts=settings.local_accounts,
             audit_why_not=feed.why_not,
+            stops_above_ceiling=settings.stops_above_ceiling,
+            channels=_channels(settings),
+            push_key=_push_key(settings),
+            push_contact=settings.push_contact,
         )
     )
     _listen(platform, settings, office)
@@ -117,6 +123,24 @@ def build(platform: Platform, settings: Settings) -> Service:
     )
     runner = platform.runner(Alert, taker, batch_max=_BATCH)
     return ConsoleService(web=_web(settings, office), feed=feed, alerts=runner)
+
+
+def _channels(settings: Settings) -> Sequence[str]:
+    if settings.channels_file is None:
+        return ()
+    lines = settings.channels_file.read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _push_key(settings: Settings) -> ec.EllipticCurvePrivateKey | None:
+    if settings.push_key_file is None:
+        return None
+    key = load_pem_private_key(settings.push_key_file.read_bytes(), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise ValueError(f"{settings.push_key_file} holds no P-256 private key in PEM")
+    if not settings.push_contact.startswith(("mailto:", "https://")):
+        raise ValueError("web push needs LOOKOUT_CONSOLE_PUSH_CONTACT, a mailto: or https: address")
+    return key
 
 
 def _listen(platform: Platform, settings: Settings, office: Office) -> None:

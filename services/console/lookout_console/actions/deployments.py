@@ -201,18 +201,14 @@ class Deployments:
 
         Raises what the broker raises; the next call tries again.
         """
-        for known in self.all():
-            if known.stage is Stage.LIVE and known.told != Stage.LIVE:
-                self._tell(known)
-                with self._desk.store.transaction() as connection:
-                    connection.execute(
-                        update(deployments)
-                        .where(
-                            deployments.c.deployment_id == known.deployment_id,
-                            deployments.c.stage == Stage.LIVE,
-                        )
-                        .values(told=Stage.LIVE)
-                    )
+        untold = (deployments.c.stage == Stage.LIVE, deployments.c.told != Stage.LIVE)
+        with self._desk.store.look() as connection:
+            rows = connection.execute(select(deployments).where(*untold)).mappings().all()
+        for known in map(known_of, rows):
+            self._tell(known)
+            with self._desk.store.transaction() as connection:
+                mine = deployments.c.deployment_id == known.deployment_id
+                connection.execute(update(deployments).where(mine, *untold).values(told=Stage.LIVE))
 
     def count_faces(self, deployment_id: str, faces: int) -> None:
         """The faces seen so far: tracks that ended, which is approximate, for one person may pass twice. Never fewer."""
