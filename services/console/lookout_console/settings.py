@@ -51,6 +51,21 @@ class Settings(BaseSettings):
         default=None,
         description="where the administrator's one-time sign-in link is written while nobody has an account",
     )
+    channels_file: Path | None = Field(
+        default=None,
+        description="file with one Apprise address a line, of channels that are told of alerts and deployments",
+    )
+    push_key_file: Path | None = Field(
+        default=None,
+        description="file with a P-256 private key in PEM, to wake handsets by web push; none: no push",
+    )
+    push_contact: str = Field(
+        default="", description="mailto: or https: address that push services may write to"
+    )
+    stops_above_ceiling: bool = Field(
+        default=False,
+        description="a deployment stops by itself when false alerts are beyond doubt above 1 in 1,000 faces",
+    )
     plant_every_min: float = Field(
         default=0.0,
         ge=0,
