@@ -7,23 +7,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from lookout.audit import GENESIS, entry_hash
 from lookout.events import (
     UNSIGNED,
     Alert,
     AuditEntry,
-    Category,
     Deployment,
     DeploymentState,
     ErasureReason,
     Event,
-    Response,
-    Sighting,
     Track,
 )
 from lookout.hosting.authority import signature_check
 from lookout.hosting.platform import Platform
-from lookout.sealing.envelope import seal
 from lookout.sealing.ports import DataKey, KeyringUnavailableError
 from lookout.sealing.signing import ROLE_CONTROL, Signer, TrustStore
 from lookout.stream.memory import MemoryBroker
@@ -35,8 +30,10 @@ from lookout_console.adapters.listening import FaceCount
 from lookout_console.adapters.taking import FOREIGN, KNOWN, TAKEN, WITHOUT_PICTURE, AlertTaker
 from lookout_console.domain.errors import AuditLostError, UnknownError
 from sqlalchemy.exc import OperationalError
+from support.audit_chain import a_chain
 from support.keyrings import START, MemoryKeyring
 from support.platforms import platform_on, settings_in
+from support.sealed_alerts import sealed_alert
 
 _JPEG = b"\xff\xd8\xff a thumbnail"
 
@@ -67,31 +64,7 @@ class SilentKeyring(MemoryKeyring):
 
 
 def an_alert(keyring: MemoryKeyring) -> Alert:
-    keyring.open_block(block_id="block", deployment_id="d1", service="detection", count=10)
-    (key,) = keyring.make("block", 1, timedelta(minutes=10))
-    sighting = Sighting(
-        match_id="match-1",
-        face_id="face-1",
-        track_id="track-1",
-        camera_id="camera-1",
-        captured_at=START,
-        score=0.6,
-    )
-    return Alert(
-        deployment_id="d1",
-        alert_id="alert-1",
-        revision=1,
-        entry_id="entry-1",
-        category=Category.WITNESS,
-        response=Response.GREEN,
-        threshold=0.5,
-        margin=None,
-        captured_at=START,
-        alerted_at=START,
-        sightings=(sighting,),
-        demonstration=True,
-        thumbnail=seal(key, _JPEG, what="thumbnail", whose="face-1"),
-    )
+    return sealed_alert(keyring, _JPEG)
 
 
 def delivered(alert: Alert) -> list[Delivery[Alert]]:
@@ -243,7 +216,7 @@ class Chain:
     """Entries that are published from the oldest on."""
 
     def __init__(self, count: int) -> None:
-        self.entries = [_an_entry(number) for number in range(1, count + 1)]
+        self.entries = a_chain([""] * count)
         self.done = 0
 
     def unpublished(self, most: int) -> Sequence[AuditEntry]:
@@ -251,21 +224,6 @@ class Chain:
 
     def published(self, through: int) -> None:
         self.done = max(self.done, through)
-
-
-def _an_entry(number: int) -> AuditEntry:
-    blank = AuditEntry(
-        deployment_id="",
-        sequence=number,
-        actor="a1",
-        action="alert.view",
-        subject="s",
-        reason="",
-        at=START,
-        previous_hash=GENESIS,
-        entry_hash=b"",
-    )
-    return replace(blank, entry_hash=entry_hash(blank))
 
 
 def test_the_audit_is_published_in_order_and_once() -> None:

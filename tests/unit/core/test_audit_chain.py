@@ -1,33 +1,13 @@
 """The audit's chain: what was altered, left out or put in is found; what came twice is not mistaken for it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from lookout.audit import GENESIS, entry_hash, first_break
-from lookout.events import AuditEntry
+from lookout.audit import entry_hash, first_break
+from support.audit_chain import a_chain
 
 _FIELDS = ("deployment_id", "actor", "action", "subject", "reason")
-START = datetime(2026, 11, 27, tzinfo=UTC)
-
-
-def a_chain(reasons: list[str]) -> list[AuditEntry]:
-    chain: list[AuditEntry] = []
-    for number, reason in enumerate(reasons, start=1):
-        blank = AuditEntry(
-            deployment_id="d1",
-            sequence=number,
-            actor="a1",
-            action="alert.view",
-            subject=f"alert-{number}",
-            reason=reason,
-            at=START + timedelta(seconds=number),
-            previous_hash=chain[-1].entry_hash if chain else GENESIS,
-            entry_hash=b"",
-        )
-        chain.append(replace(blank, entry_hash=entry_hash(blank)))
-    return chain
 
 
 _REASONS = st.lists(st.text(max_size=30), min_size=1, max_size=12)
