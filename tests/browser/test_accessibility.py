@@ -9,10 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 from lookout.events import Category, Response
 from lookout_console.domain.alerts import (
-    EnvironmentFactor,
     IdentityBy,
-    SubjectFactor,
-    SystemFactor,
     Truth,
     Verdict,
 )
@@ -20,7 +17,7 @@ from lookout_console.domain.roles import Role
 from lookout_console.web.app import ROUTERS
 from playwright.sync_api import Browser, Page
 from support.console_browser import Visitors, accessibility_faults, overflow, small_targets
-from support.console_world import Served, World, make_world, row_of, serve
+from support.console_world import Served, make_world, row_of, serve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,18 +39,6 @@ class Scene:
         )
 
 
-def _same(world: World, alert_id: str) -> None:
-    world.office.alerts.verify(
-        world.actors[Role.LFR_OPERATOR],
-        alert_id,
-        verdict=Verdict.SAME,
-        subject=[SubjectFactor.NOTHING_AGAINST],
-        system=[SystemFactor.NOTHING_AGAINST],
-        environment=[EnvironmentFactor.NOTHING_AGAINST],
-        reason="The same ears and the same line of the jaw.",
-    )
-
-
 @pytest.fixture(name="scene", scope="module")
 def scene_fixture(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with serve(make_world(tmp_path_factory.mktemp("world"))) as served:
@@ -73,7 +58,7 @@ def _scene(browser: Browser, served: Served) -> Iterator[Scene]:
     )
     viable, met = world.alert(deployment_id), world.alert(deployment_id)
     for alert_id in (viable, met):
-        _same(world, alert_id)
+        world.decide(alert_id, Verdict.SAME, Role.LFR_OPERATOR)
     officer = world.actors[Role.ENGAGEMENT_OFFICER]
     world.office.shift.heard(officer, deployment_id)
     world.office.shift.say(officer, deployment_id, "At the north door.")

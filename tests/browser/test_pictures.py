@@ -8,10 +8,7 @@ from typing import Final
 from lookout.events import Category, Response
 from lookout_console.domain.alerts import (
     Disposal,
-    EnvironmentFactor,
     IdentityBy,
-    SubjectFactor,
-    SystemFactor,
     Truth,
     Verdict,
 )
@@ -145,21 +142,6 @@ def test_picture_of_a_watchlist_import(
     screens.take(page, "watchlist")
 
 
-def _decided(world: World, alert_id: str, verdict: Verdict) -> None:
-    for role in (Role.LFR_OPERATOR, Role.ENGAGEMENT_OFFICER):
-        world.office.alerts.verify(
-            world.actors[role],
-            alert_id,
-            verdict=verdict,
-            subject=[SubjectFactor.NOTHING_AGAINST],
-            system=[SystemFactor.NOTHING_AGAINST],
-            environment=[EnvironmentFactor.POOR_LIGHT],
-            reason="The ears and the line of the jaw, in both pictures.",
-        )
-        if verdict is Verdict.DIFFERENT:
-            return
-
-
 def test_picture_of_a_deployment_record(
     served: Served, visitors: Visitors, faces: Faces, screens: Screens
 ) -> None:
@@ -168,8 +150,8 @@ def test_picture_of_a_deployment_record(
     world.office.deployments.count_faces(deployment_id, 18_342)
     officer = world.actors[Role.ENGAGEMENT_OFFICER]
     found, other = (world.alert(deployment_id, row["reference"]) for row in ROWS[:2])
-    _decided(world, found, Verdict.SAME)
-    _decided(world, other, Verdict.DIFFERENT)
+    world.decide(found, Verdict.SAME, Role.LFR_OPERATOR, Role.ENGAGEMENT_OFFICER)
+    world.decide(other, Verdict.DIFFERENT, Role.LFR_OPERATOR)
     world.office.alerts.engage(
         officer,
         found,

@@ -33,6 +33,12 @@ from lookout_console.accounts.oidc import Provider
 from lookout_console.actions.deployments import Pack
 from lookout_console.actions.desk import Actor
 from lookout_console.actions.ports import Examined, Examiner
+from lookout_console.domain.alerts import (
+    EnvironmentFactor,
+    SubjectFactor,
+    SystemFactor,
+    Verdict,
+)
 from lookout_console.domain.deployments import Plan, Step, UseCase
 from lookout_console.domain.roles import Role
 from lookout_console.store.engine import Store
@@ -209,6 +215,19 @@ class World:
         deployments.step(authorising, deployment_id, Step.AUTHORISE, "the list is needed here")
         deployments.step(commander, deployment_id, Step.GO_LIVE, "the shift begins")
         return deployment_id
+
+    def decide(self, alert_id: str, verdict: Verdict, *roles: Role) -> None:
+        """People look at an alert and see the same, for a reason of their own."""
+        for role in roles:
+            self.office.alerts.verify(
+                self.actors[role],
+                alert_id,
+                verdict=verdict,
+                subject=[SubjectFactor.NOTHING_AGAINST],
+                system=[SystemFactor.NOTHING_AGAINST],
+                environment=[EnvironmentFactor.NOTHING_AGAINST],
+                reason="The ears and the line of the jaw, in both pictures.",
+            )
 
     def end(self, deployment_id: str) -> None:
         """The shift is over."""
