@@ -30,6 +30,7 @@ from lookout_console.web.office import Office
 from lookout_console.web.pages import alerts, deployments, handset, keeping, shift, watchlist
 from lookout_console.web.refusals import NOT_SIGNED_IN, TITLES, Refusal, bad_input, not_found
 from lookout_console.web.rendering import STATIC, go
+from lookout_console.web.threshold import Threshold
 
 ROUTERS: Final = (
     signing_in.router,
@@ -83,6 +84,7 @@ def create_app(office: Office) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     _answer_failures(app)
+    app.add_middleware(Threshold, nothing_here=_nothing_here, fault=_fault)
     app.add_middleware(StrictHeaders, tls=office.door.tls)
     return app
 
@@ -123,6 +125,15 @@ def _lost(request: Request, error: Exception) -> Response:
     """The store or the audit cannot be reached: the transaction is rolled back, so nothing is half-done."""
     _log.error("not_recorded", error=type(error).__name__)
     return say(request, _unavailable())
+
+
+def _nothing_here(request: Request) -> Response:
+    return say(request, not_found("page"))
+
+
+def _fault(request: Request) -> Response:
+    detail = "Something went wrong in the console, and it is logged. What you did was not recorded."
+    return say(request, Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", detail))
 
 
 def _unavailable() -> Refusal:

@@ -1,6 +1,7 @@
 """What a person or a program sent, read once and checked at the edge."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -86,7 +87,7 @@ class Fields:
         text = self.maybe(name, most=20)
         if not text and default is not None:
             return default
-        if not text.lstrip("-").isdecimal():
+        if not re.fullmatch(r"-?[0-9]{1,9}", text):
             raise bad_input(f"“{name.replace('_', ' ')}” is a whole number.")
         return int(text)
 

@@ -68,6 +68,7 @@ TITLES: Final = {
     "bad_input": "Something is missing",
     "not_found": "Not here",
     "conflict": "Somebody was first",
+    "fault": "This should not happen",
     "wrong_state": "Not now, or no longer",
     "not_allowed": "Not for you",
     "unavailable": "Not done: the store cannot be reached",

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from lookout_console.web.api import alerts, deployments, keeping
+from lookout_console.web.api import alerts, deployments, keeping, passes
 
-ROUTERS: Final = (deployments.router, alerts.router, keeping.router)
+ROUTERS: Final = (deployments.router, alerts.router, keeping.router, passes.router)

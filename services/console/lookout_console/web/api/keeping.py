@@ -12,7 +12,7 @@ from lookout_console.web.api.shape import PREFIX, said, takes
 from lookout_console.web.callers import Caller, Guard
 from lookout_console.web.office import office_of
 from lookout_console.web.pages.frame import Sent
-from lookout_console.web.pages.keeping import make_account
+from lookout_console.web.pages.keeping import Before, make_account
 
 router: Final = APIRouter(prefix=PREFIX)
 
@@ -21,7 +21,7 @@ router: Final = APIRouter(prefix=PREFIX)
 def audit(
     request: Request,
     caller: Annotated[Caller, Depends(Guard(Permission.SEE_AUDIT))],
-    before: int | None = None,
+    before: Before = None,
 ) -> Response:
     """A hundred entries, the newest first."""
     desk = office_of(request).desk

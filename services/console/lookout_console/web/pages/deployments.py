@@ -332,9 +332,9 @@ def moment(fields: Fields, name: str) -> datetime:
     """A time; UTC where it names no other zone."""
     try:
         found = datetime.fromisoformat(fields.text(name, most=40))
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise bad_input(f"“{name.replace('_', ' ')}” is a time such as 2026-11-27T09:00.") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def window(known: Known) -> str:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from lookout_console.accounts.values import Account, Token
@@ -19,6 +19,8 @@ router: Final = APIRouter()
 KeepsAccounts = Annotated[Caller, Depends(Guard(Permission.KEEP_ACCOUNTS))]
 KeepsTokens = Annotated[Caller, Depends(Guard(Permission.KEEP_TOKENS))]
 HoldsEvidence = Annotated[Caller, Depends(Guard(Permission.HOLD_EVIDENCE))]
+Before = Annotated[int | None, Query(ge=0, le=2**53)]
+"""A sequence of the audit, as large as databases and JSON take it."""
 SeesAudit = Annotated[Caller, Depends(Guard(Permission.SEE_AUDIT))]
 
 
@@ -196,7 +198,7 @@ def revoke_token(request: Request, token_id: str, caller: KeepsTokens, fields: S
 def audit_page(
     request: Request,
     caller: SeesAudit,
-    before: int | None = None,
+    before: Before = None,
     actor: str = "",
     action: str = "",
 ) -> Response:

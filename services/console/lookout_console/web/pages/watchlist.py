@@ -95,7 +95,8 @@ async def import_file(
     """A zip, streamed into memory and nowhere else; its rows are judged beside this request."""
     office = office_of(request)
     archive = await body_of(request)
-    name = unquote(request.headers.get("x-file-name", "import.zip"))[:120]
+    given = unquote(request.headers.get("x-file-name", "import.zip"))
+    name = "".join(letter for letter in given if letter.isprintable())[:120] or "import.zip"
     import_id = await run_in_threadpool(
         office.watchlists.begin_import, caller.actor, deployment_id, name, archive
     )
