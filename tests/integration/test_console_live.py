@@ -11,17 +11,28 @@ import statistics
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
+from lookout.events import Alert, ServiceState
+from lookout.hosting.platform import Platform
+from lookout.sealing.envelope import seal
+from lookout.telemetry.status import State
+from lookout_console.adapters.taking import AlertTaker
+from lookout_console.domain.roles import Role
 from lookout_console.web.callers import SESSION_COOKIE
 from playwright.sync_api import Browser, BrowserContext, Page
 from support.console_browser import chromium, find_chromium
+from support.console_world import World, drawn_face, make_world, serve
+from support.kafka_node import KafkaNode
+from support.pipeline import SharedKafkaStack, hosted, require_redis
 from support.polling import until
 
 TESTS: Final = Path(__file__).parents[1]
@@ -144,9 +155,9 @@ def browser_fixture() -> Iterator[Browser]:
         yield browser
 
 
-def _page(browser: Browser, console: Loaded, cookie: str) -> tuple[BrowserContext, Page]:
-    context = browser.new_context(base_url=console.base, viewport={"width": 1440, "height": 900})
-    context.add_cookies([{"name": SESSION_COOKIE, "value": cookie, "url": console.base}])
+def _page(browser: Browser, base: str, cookie: str) -> tuple[BrowserContext, Page]:
+    context = browser.new_context(base_url=base, viewport={"width": 1440, "height": 900})
+    context.add_cookies([{"name": SESSION_COOKIE, "value": cookie, "url": base}])
     page = context.new_page()
     page.add_init_script(_SEEN)
     page.goto("/alerts")
@@ -162,22 +173,91 @@ def _wait_for_all(page: Page, raised: set[str]) -> None:
     until(lambda: set(_seen_on(page)) >= raised, "the page has every alert", 30)
 
 
+def _waits(page: Page, begun: Mapping[str, float]) -> list[float]:
+    """How many ms after it began each alert was drawn."""
+    until(lambda: all(_seen_on(page).values()), "every alert is drawn")
+    return [float(at or 0) - begun[one] for one, at in _seen_on(page).items()]
+
+
+def _say(what: str, waits: list[float]) -> None:
+    cuts = statistics.quantiles(waits, n=20)
+    print(f"{what} after: p50 {cuts[9]:.0f} ms, p95 {cuts[18]:.0f} ms, {len(waits)} alerts")  # noqa: T201
+
+
 def test_an_alert_is_seen_soon_after_it_came(
     browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     alerts = 200 if request.config.getoption("--long-load", default=False) else 40
     with loaded(tmp_path, 1) as console:
-        context, page = _page(browser, console, console.cookies[0])
+        context, page = _page(browser, console.base, console.cookies[0])
         console.order(alerts=alerts, a_second=5)
         begun = console.answer()["begun_ms"]
         _wait_for_all(page, set(begun))
-        until(lambda: all(_seen_on(page).values()), "every alert is drawn")
-        waits = sorted(float(at or 0) - begun[one] for one, at in _seen_on(page).items())
+        waits = _waits(page, begun)
         context.close()
-    cuts = statistics.quantiles(waits, n=20)
-    print(f"seen after: p50 {cuts[9]:.0f} ms, p95 {cuts[18]:.0f} ms, {len(waits)} alerts")  # noqa: T201
+    _say("seen", waits)
     assert len(waits) == alerts
-    assert cuts[18] < 2000
+    assert statistics.quantiles(waits, n=20)[18] < 2000
+
+
+class Taking:
+    """The console's part that takes alerts from the topic, as a service."""
+
+    def __init__(self, world: World, platform: Platform) -> None:
+        taker = AlertTaker(
+            desk=world.office.alerts, keyring=platform.keyring, counted=lambda _word: None
+        )
+        self._runner = platform.runner(Alert, taker, batch_max=32)
+
+    def run(self, stop: threading.Event) -> None:
+        self._runner.run(stop)
+
+    def state(self) -> State:
+        return ServiceState.LIVE, "takes alerts"
+
+
+@pytest.mark.kafka
+@pytest.mark.redis
+def test_an_alert_on_kafka_is_seen_soon_after_it_was_sent(
+    kafka: KafkaNode, browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    require_redis()
+    alerts = 200 if request.config.getoption("--long-load", default=False) else 20
+    picture = drawn_face(99)
+    (tmp_path / "world").mkdir()
+    world = make_world(tmp_path / "world")
+    deployment_id = world.live()
+    cookie = world.office.credentials.start_session(world.actors[Role.LFR_OPERATOR].account_id)
+    stack = SharedKafkaStack(node=kafka, folder=tmp_path / "stack", models=tmp_path)
+    with (
+        serve(world) as served,
+        stack,
+        hosted(stack, {"console": lambda platform: Taking(world, platform)}) as consoles,
+    ):
+        until(consoles["console"].is_live, "the console takes alerts", 60)
+        platform = consoles["console"].platform
+        keyring, producer = platform.keyring, platform.broker.producer()
+        keyring.open_block(
+            block_id="block", deployment_id=deployment_id, service="detection", count=alerts
+        )
+        context, page = _page(browser, served.base, cookie)
+        begun: dict[str, float] = {}
+        for _ in range(alerts):
+            (key,) = keyring.make("block", 1, timedelta(minutes=5))
+            alert = replace(
+                world.raised(deployment_id),
+                thumbnail=seal(key, picture, what="thumbnail", whose="face"),
+            )
+            begun[alert.alert_id] = time.time() * 1000
+            producer.produce(platform.codec.outgoing(alert))
+            producer.flush()
+            until(lambda: begun.keys() <= _seen_on(page).keys(), "the page has it", 60)
+        waits = _waits(page, begun)
+        context.close()
+        producer.close()
+    _say("from Kafka seen", waits)
+    assert len(waits) == alerts
+    assert all(one.has_picture for one in world.office.alerts.all(deployment_id))
 
 
 def _watched(browser: Browser, folder: Path, *, readers: int, pages: int, seconds: int) -> None:
@@ -185,7 +265,7 @@ def _watched(browser: Browser, folder: Path, *, readers: int, pages: int, second
         loaded(folder, readers + pages) as console,
         reading(console, console.cookies[:readers]) as plain,
     ):
-        opened = [_page(browser, console, one) for one in console.cookies[readers:]]
+        opened = [_page(browser, console.base, one) for one in console.cookies[readers:]]
         console.order(alerts=20 * seconds, a_second=20)
         done = console.answer()
         raised = set(done["begun_ms"])

@@ -250,20 +250,18 @@ class World:
                 )
             )
 
-    def alert(
+    def raised(
         self,
         deployment_id: str,
         reference: str = "reference-17",
         *,
         response: Response = Response.AMBER,
         category: Category = Category.WANTED_BY_COURTS,
-        picture: bytes | None = None,
         ago: timedelta = timedelta(),
         demonstration: bool = False,
-    ) -> str:
-        """An alert comes in, raised ``ago``; its id."""
+    ) -> Alert:
+        """An alert without a picture, as alerting raised it ``ago``."""
         now = self.clock() - ago
-        alert_id = str(uuid.uuid4())
         sighting = Sighting(
             match_id="match",
             face_id="face",
@@ -272,9 +270,9 @@ class World:
             captured_at=now,
             score=0.71,
         )
-        alert = Alert(
+        return Alert(
             deployment_id=deployment_id,
-            alert_id=alert_id,
+            alert_id=str(uuid.uuid4()),
             revision=1,
             entry_id=id_of(deployment_id, reference),
             category=category,
@@ -287,8 +285,19 @@ class World:
             demonstration=demonstration,
             thumbnail=None,
         )
+
+    def alert(
+        self,
+        deployment_id: str,
+        reference: str = "reference-17",
+        *,
+        picture: bytes | None = None,
+        **said: Any,
+    ) -> str:
+        """An alert comes in; its id. ``said`` is what `raised` takes."""
+        alert = self.raised(deployment_id, reference, **said)
         self.office.alerts.take(alert, picture or drawn_face(99))
-        return alert_id
+        return alert.alert_id
 
 
 def make_world(
