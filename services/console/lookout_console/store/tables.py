@@ -274,3 +274,16 @@ certificates: Final = Table(
     Column("missing", JSON, nullable=False),
     Column("signer", String(120), nullable=False),
 )
+
+passes: Final = Table(
+    "passes",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column(
+        "deployment_id", _ID, ForeignKey("deployments.deployment_id"), nullable=False, index=True
+    ),
+    Column("entry_id", _ID, nullable=False),
+    Column("camera", String(120), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", _ID, nullable=False),
+)

@@ -245,6 +245,22 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "passes",
+        sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("deployment_id", sa.String(length=64), nullable=False),
+        sa.Column("entry_id", sa.String(length=64), nullable=False),
+        sa.Column("camera", sa.String(length=120), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["deployment_id"], ["deployments.deployment_id"]),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    with op.batch_alter_table("passes", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_passes_deployment_id"), ["deployment_id"], unique=False
+        )
+
+    op.create_table(
         "sessions",
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("account_id", sa.String(length=64), nullable=False),
@@ -399,6 +415,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_sessions_account_id"))
 
     op.drop_table("sessions")
+    with op.batch_alter_table("passes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_passes_deployment_id"))
+
+    op.drop_table("passes")
     with op.batch_alter_table("entries", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_entries_deployment_id"))
 

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 
 from lookout_console.domain.roles import Permission, Role
-from lookout_console.web.api import alerts, deployments
+from lookout_console.web.api import alerts, deployments, passes
 from lookout_console.web.api.shape import PREFIX, said, takes
 from lookout_console.web.callers import Caller, Guard
 from lookout_console.web.office import office_of
@@ -64,7 +64,7 @@ def description(
     found = get_openapi(
         title="Lookout console",
         version="1",
-        routes=[route for one in (deployments, alerts) for route in one.router.routes]
+        routes=[route for one in (deployments, alerts, passes) for route in one.router.routes]
         + list(router.routes),
         description="Everything that the pages do. Send “Authorization: Bearer TOKEN”; make tokens on the page /tokens.",
     )
