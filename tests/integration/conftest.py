@@ -6,6 +6,15 @@ import pytest
 from support.scene import Scene, compose_scene, pulled_models
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long-load",
+        action="store_true",
+        default=False,
+        help="a minute of load on the console's live feed, and 200 alerts timed (give the file, too)",
+    )
+
+
 @pytest.fixture(name="models_folder", scope="session")
 def models_folder_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default pack's files. Mark the test ``models``."""

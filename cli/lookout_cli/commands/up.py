@@ -1,12 +1,13 @@
 """``lookout up``: the local stack in the foreground, with a live status table."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from lookout.enrolment.source import Row
+from lookout.events import ServiceState
 from lookout.vision.pack import load_pack
 from rich.live import Live
 
@@ -19,7 +20,10 @@ from lookout_cli.commands.demo import (
 from lookout_cli.commands.models import FolderOption, MirrorOption, get_pack, print_report
 from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_plainly
 from lookout_cli.demo.run import Demonstration, enrol_and_open, rows_of
+from lookout_cli.local.ports import free_ports
 from lookout_cli.models.store import default_models_folder
+from lookout_cli.stack.console import NAME as CONSOLE
+from lookout_cli.stack.console import ConsoleOptions
 from lookout_cli.stack.folder import StackError, StateFolder
 from lookout_cli.stack.local import LocalStack
 from lookout_cli.stack.running import CaptureOptions, RunningServices, running
@@ -27,6 +31,7 @@ from lookout_cli.stack.view import status_table
 
 _REFRESH_S = 0.5
 _TARGET_FPIR = 0.001
+_CONSOLE_WITHIN_S = 60.0
 # The scene's enrolled person crosses twice in a round of 20 s, 8 s apart at most from sighting to sighting, and comes back 10 s
 # after that: with this gap each round is one alert.
 _DEMO_GAP_S = 9.5
@@ -64,6 +69,9 @@ def up(
     kafka_port: Annotated[
         int | None, typer.Option(help="Port for Kafka; by default a free one.")
     ] = None,
+    console_port: Annotated[
+        int | None, typer.Option(help="Port for the console's pages; by default a free one.")
+    ] = None,
     plain: Annotated[
         bool, typer.Option("--plain", help="No live table: for logs and scripts.")
     ] = False,
@@ -99,10 +107,15 @@ def up(
             kafka_port=kafka_port,
         )
         options = CaptureOptions(cameras="\n".join(cameras), loop=loop)
-        more = {} if gap is None else {"alerting": {"LOOKOUT_ALERTING_GAP_S": str(gap)}}
+        more: dict[str, Mapping[str, str]] = (
+            {} if gap is None else {"alerting": {"LOOKOUT_ALERTING_GAP_S": str(gap)}}
+        )
+        console = ConsoleOptions(folder, console_port or free_ports(1)[0])
+        more[CONSOLE] = console.environment()
         with stack, running(stack, options, restart=True, more=more) as services:
             if rows:
                 _open(services, rows, cameras, models)
+            _tell_way_in(services, console)
             _show(services, plain=plain)
 
 
@@ -120,6 +133,22 @@ def _open(services: RunningServices, rows: Sequence[Row], cameras: list[str], mo
         out.print,
     )
     out.print(f"in force for an hour: deployment {name}")
+
+
+def _tell_way_in(services: RunningServices, console: ConsoleOptions) -> None:
+    def is_up() -> bool:
+        said = services.statuses().values()
+        return any(
+            one.service == CONSOLE and one.state is not ServiceState.NOT_RUNNING for one in said
+        )
+
+    way_in = console.way_in(is_up, _CONSOLE_WITHIN_S)
+    if way_in is None:
+        out.print(
+            f"[yellow]the console did not come up:[/] see {services.stack.folder.logs}/{CONSOLE}.log"
+        )
+        return
+    out.print(f"the console, for this machine: {way_in}", soft_wrap=True)
 
 
 def _show(services: RunningServices, *, plain: bool) -> None:

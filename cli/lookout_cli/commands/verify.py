@@ -1,11 +1,13 @@
 """``lookout verify``: whether what was promised about forgetting holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from lookout.events import AuditEntry
+from lookout.hosting.platform import utc_now
 from lookout_verifier.export import export as export_file
 from lookout_verifier.keyring import KeyringError
 from lookout_verifier.schemas import SchemasError
@@ -13,8 +15,12 @@ from lookout_verifier.topics import KafkaDataError
 from lookout_verifier.trust import TrustError
 from lookout_verifier.verification import CannotVerifyError, Options, Sources
 from rich.markup import escape
+from sqlalchemy.exc import SQLAlchemyError
 
 from lookout_cli.console import DEFAULT_STATE_FOLDER, KNOWN, StateOption, err, out
+from lookout_cli.control import read_all
+from lookout_cli.session import connected
+from lookout_cli.verify.audit import check as check_audit
 from lookout_cli.verify.erasure import verify_given, verify_local
 from lookout_cli.verify.faults import Fault
 
@@ -108,6 +114,47 @@ def erasure(
             )
             report = verify_given(sources, options, as_json=as_json)
     raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def audit(
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that holds the SQLAlchemy URL of the console's store, password and all: compared with the topic."
+        ),
+    ] = None,
+    state: StateOption = DEFAULT_STATE_FOLDER,
+) -> None:
+    """Check the audit's chain on its topic and in the console's store. Exit 0: it holds; 1: broken; 2: cannot verify."""
+    with _told(), connected(state) as session:
+        topic = read_all(session.platform, AuditEntry)
+        report = check_audit(topic, None if store is None else _kept(store))
+    kept = "" if report.in_store is None else f", {report.in_store} in the store"
+    out.print(
+        f"{report.on_topic} entries on the topic{kept}, {report.waiting} wait to be published"
+    )
+    for finding in report.broken:
+        err.print(f"[bold red]broken:[/] {finding}")
+    if report.broken:
+        raise typer.Exit(1)
+    out.print("[green]the chain holds[/]")
+
+
+def _kept(file: Path) -> Sequence[AuditEntry]:
+    # Imported here: no other command needs the console's store.
+    from lookout_console.store.audit import Audit  # noqa: PLC0415
+    from lookout_console.store.engine import Store  # noqa: PLC0415
+
+    opened = Store(file.read_text().strip())
+    try:
+        return Audit(opened, utc_now).entries()
+    except SQLAlchemyError as error:
+        raise CannotVerifyError(
+            f"the console's store cannot be read ({type(error).__name__}): is the URL in {file} right?"
+        ) from None
+    finally:
+        opened.close()
 
 
 @app.command()

@@ -71,6 +71,11 @@ class StateFolder:
         return self.root / "ledger"
 
     @property
+    def console(self) -> Path:
+        """The console's store: names, reasons and pictures in it are sealed."""
+        return self.root / "console"
+
+    @property
     def logs(self) -> Path:
         """One log a service."""
         return self.root / "logs"

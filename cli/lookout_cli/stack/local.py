@@ -19,6 +19,7 @@ from lookout_cli.stack.folder import StateFolder
 
 CLI_SIGNER = "demonstration"
 KEEPER_SIGNER = "keeper"
+CONSOLE_SIGNER = "console"
 Say = Callable[[str], None]
 
 
@@ -120,13 +121,18 @@ _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def prepare_secrets(folder: StateFolder) -> None:
-    """Make the vault, its secret, and the keys of the command line and the keeper, where they are not there yet."""
+    """Make the vault, its secret, and the keys of the command line, the keeper and the console, where they are not there yet."""
     if not folder.vault_secret.exists():
         generate_secret_file(folder.vault_secret)
     folder.vault.mkdir(mode=0o700, exist_ok=True)
     vault = FileVault(folder.vault, read_secret_file(folder.vault_secret))
     trust = TrustStore.load(folder.trust) if folder.trust.exists() else TrustStore({})
-    for name, roles in ((CLI_SIGNER, [ROLE_CONTROL]), (KEEPER_SIGNER, [ROLE_RECEIPTS])):
+    signers = (
+        (CLI_SIGNER, [ROLE_CONTROL]),
+        (KEEPER_SIGNER, [ROLE_RECEIPTS]),
+        (CONSOLE_SIGNER, [ROLE_CONTROL]),
+    )
+    for name, roles in signers:
         signer = Signer(name, vault.get_or_create(f"signing/{name}"))
         trust = trust.adding(signer, roles=roles, demonstration=name == CLI_SIGNER)
     trust.save(folder.trust)

@@ -14,10 +14,11 @@ from lookout.telemetry.status import StatusBoard
 
 from lookout_cli.local.ports import free_ports
 from lookout_cli.session import Session, session_on
+from lookout_cli.stack import console
 from lookout_cli.stack.folder import RunningStack, StackError
 from lookout_cli.stack.in_process import InProcessServices
 from lookout_cli.stack.local import LocalStack
-from lookout_cli.stack.services import ENDING_ORDER, STARTING_ORDER, builders
+from lookout_cli.stack.services import STARTING_ORDER, builders, orders
 from lookout_cli.stack.supervisor import Child, Supervisor
 
 _LOOK_S = 0.1
@@ -124,7 +125,8 @@ def running(
 ) -> Iterator[RunningServices]:
     """Start a stack's services, and end them in order on leaving.
 
-    ``restart`` starts those that die again; ``more`` adds to the environment of a service's process.
+    ``restart`` starts those that die again; ``more`` adds to the environment of a service's process. A console runs where
+    ``more`` says what it is told, and services are processes.
     """
     platform = stack.platform()
     try:
@@ -148,10 +150,11 @@ def _processes(
     restart: bool,
     more: Mapping[str, Mapping[str, str]],
 ) -> Iterator[RunningServices]:
-    ports = dict(zip(STARTING_ORDER, free_ports(len(STARTING_ORDER)), strict=True))
+    started, ended = orders(with_console=console.NAME in more)
+    ports = dict(zip(started, free_ports(len(started)), strict=True))
     environments = {
         service: {**stack.environment(service, ports[service]), **more.get(service, {})}
-        for service in STARTING_ORDER
+        for service in started
     }
     environments["capture"].update(capture.environment(stack.folder.root))
     supervisor = Supervisor(environments=environments, logs=stack.folder.logs, restart=restart)
@@ -168,7 +171,7 @@ def _processes(
         supervisor.start()
         yield RunningServices(stack=stack, session=session, run=supervisor)
     finally:
-        supervisor.stop(ENDING_ORDER)
+        supervisor.stop(ended)
         stack.folder.withdraw()
 
 

@@ -10,6 +10,16 @@ STARTING_ORDER = ("keeper", "matching", "alerting", "embedding", "detection", "c
 # What is under way is finished before the next stage ends, and the keeper writes the last receipts.
 ENDING_ORDER = ("capture", "detection", "embedding", "matching", "alerting", "keeper")
 
+
+def orders(*, with_console: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """In what order services start and end. A console starts before anything is captured, and ends when no alert comes any more."""
+    if not with_console:
+        return STARTING_ORDER, ENDING_ORDER
+    *workers, capture = STARTING_ORDER
+    *before, keeper = ENDING_ORDER
+    return (*workers, "console", capture), (*before, "console", keeper)
+
+
 Builder = Callable[[Platform], Service]
 
 

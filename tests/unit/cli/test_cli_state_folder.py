@@ -10,7 +10,7 @@ import pytest
 from lookout.sealing.signing import ROLE_CONTROL, ROLE_RECEIPTS, TrustStore
 from lookout.sealing.vault import FileVault, read_secret_file
 from lookout_cli.stack.folder import RunningStack, StackError, StateFolder
-from lookout_cli.stack.local import CLI_SIGNER, KEEPER_SIGNER, prepare_secrets
+from lookout_cli.stack.local import CLI_SIGNER, CONSOLE_SIGNER, KEEPER_SIGNER, prepare_secrets
 
 
 def _stack(pid: int) -> RunningStack:
@@ -91,9 +91,14 @@ def test_secrets_are_made_once_and_each_signer_may_sign_its_own_only(tmp_path: P
     assert folder.trust.read_text() == trust
     listed = TrustStore.load(folder.trust)
     control, keeper = listed.signer(CLI_SIGNER), listed.signer(KEEPER_SIGNER)
+    console = listed.signer(CONSOLE_SIGNER)
     assert control is not None
     assert keeper is not None
+    assert console is not None
     assert (set(control.roles), control.demonstration) == ({ROLE_CONTROL}, True)
     assert (set(keeper.roles), keeper.demonstration) == ({ROLE_RECEIPTS}, False)
+    assert (set(console.roles), console.demonstration) == ({ROLE_CONTROL}, False)
     vault = FileVault(folder.vault, read_secret_file(folder.vault_secret))
-    assert vault.names() == [f"signing/{CLI_SIGNER}", f"signing/{KEEPER_SIGNER}"]
+    assert vault.names() == [
+        f"signing/{name}" for name in (CONSOLE_SIGNER, CLI_SIGNER, KEEPER_SIGNER)
+    ]

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from lookout.events import Alert, Category, ErasureReason, Response, Sighting
-from lookout.sealing.envelope import seal
+from lookout.events import Alert, ErasureReason
 from lookout.sealing.ports import CannotOpenError, Destruction
 from lookout.sealing.vault import FileVault
 from lookout_cli.people.evidence import EvidenceStore, EvidenceStoreError
 from lookout_cli.people.taking import EvidenceTaker
 from support.keyrings import START, MemoryKeyring
+from support.sealed_alerts import sealed_alert
 
 _JPEG = b"\xff\xd8\xff a thumbnail"
 
@@ -53,31 +53,7 @@ def taker_fixture(keyring: MemoryKeyring, store: WatchedStore) -> EvidenceTaker:
 @pytest.fixture(name="alert")
 def alert_fixture(keyring: MemoryKeyring) -> Alert:
     """An alert with a sealed thumbnail whose key is alive."""
-    keyring.open_block(block_id="block", deployment_id="d1", service="detection", count=10)
-    (key,) = keyring.make("block", 1, timedelta(minutes=10))
-    sighting = Sighting(
-        match_id="match-1",
-        face_id="face-1",
-        track_id="track-1",
-        camera_id="camera-1",
-        captured_at=START,
-        score=0.6,
-    )
-    return Alert(
-        deployment_id="d1",
-        alert_id="alert-1",
-        revision=1,
-        entry_id="entry-1",
-        category=Category.WITNESS,
-        response=Response.GREEN,
-        threshold=0.5,
-        margin=None,
-        captured_at=START,
-        alerted_at=START,
-        sightings=(sighting,),
-        demonstration=True,
-        thumbnail=seal(key, _JPEG, what="thumbnail", whose="face-1"),
-    )
+    return sealed_alert(keyring, _JPEG)
 
 
 def _reasons(keyring: MemoryKeyring) -> Sequence[ErasureReason]:

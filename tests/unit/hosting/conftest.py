@@ -7,28 +7,16 @@ from pathlib import Path
 
 import pytest
 import structlog
-from lookout.hosting.footing import KeyringWatch
-from lookout.hosting.platform import Platform, make_platform
+from lookout.hosting.platform import Platform
 from lookout.hosting.settings import PlatformSettings
 from lookout.stream.memory import MemoryBroker
-from lookout_cli.stack.folder import StateFolder
-from lookout_cli.stack.local import prepare_secrets
 from support.keyrings import MemoryKeyring
+from support.platforms import platform_on, settings_in
 
 
 @pytest.fixture(name="settings")
 def settings_fixture(tmp_path: Path) -> PlatformSettings:
-    """Settings whose vault and trust file are there; the keyring's address leads nowhere."""
-    folder = StateFolder(tmp_path / "state")
-    folder.prepare()
-    prepare_secrets(folder)
-    return PlatformSettings(
-        instance="test-1",
-        keyring_url=f"unix://{tmp_path}/nowhere.sock",
-        vault_folder=folder.vault,
-        vault_secret_file=folder.vault_secret,
-        trust_file=folder.trust,
-    )
+    return settings_in(tmp_path)
 
 
 @pytest.fixture(name="broker")
@@ -45,14 +33,8 @@ def keyring_fixture() -> MemoryKeyring:
 def platform_fixture(
     settings: PlatformSettings, broker: MemoryBroker, keyring: MemoryKeyring
 ) -> Iterator[Platform]:
-    platform = make_platform("test", settings, broker=broker)
-    platform.keyring = keyring
-    platform.keyring_watch = KeyringWatch(
-        ask_time=platform.clock, check=keyring.check, clock=platform.clock
-    )
-    broker.create_topics([topic.spec for topic in platform.catalogue.topics])
-    yield platform
-    platform.close()
+    with platform_on(settings, broker, keyring) as platform:
+        yield platform
 
 
 @pytest.fixture(name="process")

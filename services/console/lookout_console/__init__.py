@@ -1,0 +1,1 @@
+"""What people do with Lookout: authority, watchlist, alerts, decisions, and the public record."""

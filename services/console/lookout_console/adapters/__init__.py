@@ -1,0 +1,1 @@
+"""What the console has of the outside: control topics out, alerts and words of services in, models for pictures."""

@@ -1,0 +1,1 @@
+"""Telling others what happened: signed webhooks, web push to handsets, and other channels. Never whom it concerns."""

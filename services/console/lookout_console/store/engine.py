@@ -1,0 +1,80 @@
+"""Opening the store, and what a transaction is on each kind of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from lookout.audit import GENESIS
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from lookout_console.store.columns import metadata
+from lookout_console.store.tables import audit_head, audit_published
+
+_WRITES: Final = "lookout_writes"
+_BUSY_S: Final = 5
+
+
+class Store:
+    """The database. ``reading`` takes no lock; ``writing`` gives transactions that nobody else writes beside (SQLite)."""
+
+    def __init__(self, url: str) -> None:
+        self.reading: Engine = create_engine(url, pool_pre_ping=True)
+        if self.reading.dialect.name == "sqlite":
+            _like_a_server(self.reading)
+        self.writing: Engine = self.reading.execution_options(**{_WRITES: True})
+
+    def create(self) -> None:
+        """Make what is missing of the tables that have been imported. For tests; `lookout_console.schema` migrates."""
+        metadata.create_all(self.reading)
+        self.begin_chain()
+
+    def begin_chain(self) -> None:
+        """The audit's first link, where there is none."""
+        with self.transaction() as connection:
+            if connection.execute(select(audit_head.c.only)).first() is None:
+                connection.execute(
+                    insert(audit_head).values(only=1, sequence=0, entry_hash=GENESIS.hex())
+                )
+            if connection.execute(select(audit_published.c.only)).first() is None:
+                connection.execute(insert(audit_published).values(only=1, sequence=0))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Everything in the block, or nothing of it."""
+        with self.writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Reading only."""
+        with self.reading.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.reading.dispose()
+
+
+def _like_a_server(engine: Engine) -> None:
+    """SQLite with a write-ahead log, overwritten deletions, checked foreign keys, and transactions that say if they write."""
+
+    @event.listens_for(engine, "connect")
+    def opened(connection: DBAPIConnection, _: Any) -> None:
+        connection.isolation_level = None  # sqlite3's: the driver shall begin nothing by itself
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "secure_delete = ON",
+            "foreign_keys = ON",
+            f"busy_timeout = {_BUSY_S * 1000}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        # A transaction that reads first and writes then would lose to another writer in between: it queues at once.
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

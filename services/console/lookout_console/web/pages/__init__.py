@@ -1,0 +1,1 @@
+"""The pages, by place. Every route names its permission; every form its session."""
