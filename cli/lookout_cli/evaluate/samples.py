@@ -23,7 +23,10 @@ class Role(StrEnum):
 
 
 class Half(StrEnum):
-    """Half of all people, by the first bit of the SHA-256 of the person's name: the same everywhere, chosen by nobody."""
+    """Half of all people, by the SHA-256 of the person's name: the same everywhere, chosen by nobody.
+
+    Half a has an even first byte: what the shipped packs have fitted was fitted on it. Half b was held out.
+    """
 
     A = "a"
     B = "b"
@@ -31,8 +34,8 @@ class Half(StrEnum):
 
     def holds(self, person: str) -> bool:
         """Whether a person belongs to it."""
-        first = sha256(person.encode()).digest()[0] < 0x80
-        return self is Half.BOTH or (self is Half.A) == first
+        even = sha256(person.encode()).digest()[0] % 2 == 0
+        return self is Half.BOTH or (self is Half.A) == even
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
