@@ -1,13 +1,26 @@
 """A recording with known passes goes through the services themselves, and the passes are judged."""
 
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from lookout_cli.__main__ import app
 from support.pipeline import require_redis
 from support.scene import WANTED, compose_scene, pulled_models
 from typer.testing import CliRunner
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Services in threads of this process say where the process logs to; afterwards that is as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
 
 
 @pytest.mark.redis

@@ -16,7 +16,7 @@ import lookout_console.accounts.tables
 import lookout_console.notify.tables
 import lookout_console.store.tables
 from lookout_console.store.columns import metadata
-from lookout_console.store.engine import Store
+from lookout_console.store.engine import Store, begin_chain
 
 METADATA: Final = metadata
 _TABLES = (
@@ -34,7 +34,7 @@ def upgrade(store: Store) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
         command.upgrade(config_for(connection), "head")
-    store.begin_chain()
+        begin_chain(connection)
 
 
 def config_for(connection: Connection) -> Config:

@@ -1,18 +1,23 @@
 """Opening the store, and what a transaction is on each kind of it."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from lookout.audit import GENESIS
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.exc import OperationalError
 
 from lookout_console.store.columns import metadata
 from lookout_console.store.tables import audit_head, audit_published
 
 _WRITES: Final = "lookout_writes"
 _BUSY_S: Final = 5
+_AGAIN_S: Final = 0.02
 
 
 class Store:
@@ -22,22 +27,14 @@ class Store:
         self.reading: Engine = create_engine(url, pool_pre_ping=True)
         if self.reading.dialect.name == "sqlite":
             _like_a_server(self.reading)
+        _tell_lost_connections(self.reading)
         self.writing: Engine = self.reading.execution_options(**{_WRITES: True})
 
     def create(self) -> None:
         """Make what is missing of the tables that have been imported. For tests; `lookout_console.schema` migrates."""
         metadata.create_all(self.reading)
-        self.begin_chain()
-
-    def begin_chain(self) -> None:
-        """The audit's first link, where there is none."""
         with self.transaction() as connection:
-            if connection.execute(select(audit_head.c.only)).first() is None:
-                connection.execute(
-                    insert(audit_head).values(only=1, sequence=0, entry_hash=GENESIS.hex())
-                )
-            if connection.execute(select(audit_published.c.only)).first() is None:
-                connection.execute(insert(audit_published).values(only=1, sequence=0))
+            begin_chain(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -56,6 +53,40 @@ class Store:
         self.reading.dispose()
 
 
+def begin_chain(connection: Connection) -> None:
+    """The audit's first link, where there is none. Whoever may meet others doing the same holds a lock."""
+    if connection.execute(select(audit_head.c.only)).first() is None:
+        connection.execute(insert(audit_head).values(only=1, sequence=0, entry_hash=GENESIS.hex()))
+    if connection.execute(select(audit_published.c.only)).first() is None:
+        connection.execute(insert(audit_published).values(only=1, sequence=0))
+
+
+def _tell_lost_connections(engine: Engine) -> None:
+    """A connection lost at the wrong moment comes out of the driver as the operating system's error: make it the store's."""
+
+    @event.listens_for(engine, "handle_error")
+    def told(context: ExceptionContext) -> None:
+        original = context.original_exception
+        if isinstance(original, OSError):
+            raise OperationalError(
+                context.statement, None, original, connection_invalidated=True
+            ) from original
+
+
+def _log_ahead(cursor: DBAPICursor) -> None:
+    """Turn the write-ahead log on. Where others open the same new file at once SQLite refuses instead of waiting."""
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return
+
+
 def _like_a_server(engine: Engine) -> None:
     """SQLite with a write-ahead log, overwritten deletions, checked foreign keys, and transactions that say if they write."""
 
@@ -64,13 +95,13 @@ def _like_a_server(engine: Engine) -> None:
         connection.isolation_level = None  # sqlite3's: the driver shall begin nothing by itself
         cursor = connection.cursor()
         for pragma in (
-            "journal_mode = WAL",
+            f"busy_timeout = {_BUSY_S * 1000}",
             "synchronous = FULL",
             "secure_delete = ON",
             "foreign_keys = ON",
-            f"busy_timeout = {_BUSY_S * 1000}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
+        _log_ahead(cursor)
         cursor.close()
 
     @event.listens_for(engine, "begin")
