@@ -44,6 +44,7 @@ _LEAST_RANDOM = 256
 _MOST_CHI_SQUARE = 255 + 20 * 22.6
 _LEAST_COLOURS = 24
 _PIECE = 8192
+_PIECES_OF_A_CHIP = 3
 _SAMPLES = 480
 _SMOOTH = 30.0
 _PRINTABLE = bytes(range(32, 127)) + b"\t\n\r"
@@ -88,11 +89,20 @@ def find_templates(data: bytes) -> Iterator[Hit]:
 
 
 def find_chips(data: bytes) -> Iterator[Hit]:
-    """Raw BGR pixels, by how neighbours resemble each other, colour by colour. Small pieces are not looked at."""
+    """Raw BGR pixels, by how neighbours resemble each other, colour by colour. Small pieces are not looked at.
+
+    The smallest chip, 112 pixels a side, fills three pieces wherever it begins; fewer that look so are pages of a
+    database's index.
+    """
+    in_a_row = 0
     for at in range(0, len(data) - _PIECE + 1, _PIECE):
         piece = data[at : at + _PIECE]
-        if len(set(piece)) >= _LEAST_COLOURS and not is_text(piece) and looks_like_pixels(piece):
-            yield Hit("chip", at)
+        pixels = (
+            len(set(piece)) >= _LEAST_COLOURS and not is_text(piece) and looks_like_pixels(piece)
+        )
+        in_a_row = in_a_row + 1 if pixels else 0
+        if in_a_row >= _PIECES_OF_A_CHIP:
+            yield Hit("chip", at - (_PIECES_OF_A_CHIP - 1) * _PIECE)
 
 
 def looks_random(data: bytes) -> bool:
