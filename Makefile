@@ -11,10 +11,10 @@ export LOOKOUT_FACES ?= $(abspath ../shared/faces)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format lock clean
+.PHONY: help setup demo up test verify-production lint format lock clean
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.done ## Install everything into .venv, as locked
 
@@ -33,6 +33,9 @@ up: setup ## The local stack in the foreground, with a live status table (Ctrl-C
 
 test: setup ## All tests; those that need what is not here are skipped, and say why
 	@$(BIN)/pytest $(ARGS)
+
+verify-production: setup ## Images, chart, rules, dashboards, ACLs and traces, against the real programs (needs root and apt)
+	@$(BIN)/pytest tests/production -v $(ARGS)
 
 lint: setup ## Style, types and the rings of the architecture
 	@$(BIN)/ruff check .
