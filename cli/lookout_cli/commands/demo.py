@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 from lookout.enrolment.source import Row
-from lookout.events import Alert
 from lookout_console.domain.roles import Role
 from rich.table import Table
 
@@ -20,8 +19,8 @@ from lookout_cli.commands.models import FolderOption, MirrorOption, get_pack, pr
 from lookout_cli.commands.watch import describe
 from lookout_cli.console import out, told_plainly
 from lookout_cli.demo.footage import ENROLLED_REFERENCE, compose
-from lookout_cli.demo.photographs import fetch_photographs
 from lookout_cli.demo.officers import Officers
+from lookout_cli.demo.photographs import fetch_photographs
 from lookout_cli.demo.run import row_of, rows_of
 from lookout_cli.demo.shift import (
     Result,
@@ -98,7 +97,9 @@ def demo(
             console = ConsoleOptions(folder, free_ports(1)[0])
             capture = CaptureOptions(cameras=f"{CAMERA}={source or _path_of(footage)}")
             shown = Shown(
-                rows=rows_of(watchlist) if watchlist else watchlist_of(footage or prepare_footage()),
+                rows=rows_of(watchlist)
+                if watchlist
+                else watchlist_of(footage or prepare_footage()),
                 cameras=(CAMERA,),
                 target_fpir=target_fpir,
                 alerts_folder=alerts,
