@@ -86,7 +86,7 @@ class MatchingService:
 
 def build(platform: Platform, settings: Settings) -> Service:
     """Matching on a platform."""
-    pack = platform.load_pack().pack
+    pack = platform.read_pack()
     metrics = Metrics(platform.registry)
     authority = platform.authority()
     gallery = make_gallery(settings)
