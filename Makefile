@@ -25,7 +25,7 @@ $(VENV)/.done: requirements.lock $(MEMBERS:%=%/pyproject.toml)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(MEMBERS:%=-e %)
 	@touch $@
 
-demo: setup ## Footage in, alerts out, everyone else forgotten (SOURCE=rtsp://… WATCHLIST=folder for your own)
+demo: setup ## Footage in, an alert at the console, everyone else forgotten (SOURCE=rtsp://… WATCHLIST=folder for your own)
 	@$(BIN)/lookout demo $(if $(SOURCE),--source '$(SOURCE)') $(if $(WATCHLIST),--watchlist '$(WATCHLIST)')
 
 up: setup ## The local stack in the foreground, with a live status table (Ctrl-C ends it)

@@ -84,7 +84,7 @@ def describe(alert: Alert, person: Person | None) -> Panel:
         cameras = ", ".join(sighting.camera_id for sighting in alert.sightings)
         lines.append(f"seen again: {cameras}")
     if alert.demonstration:
-        lines.append("DEMONSTRATION: signed by the command line, not by an authorising officer")
+        lines.append("DEMONSTRATION: no authority stands behind this")
     return Panel(
         "\n".join(lines),
         title="possible match: look, talk, check, decide",
