@@ -69,6 +69,11 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca --mount=type=secret,id=netrc --mount=type=secret,id=uv.toml \
     ["python3", "deploy/images/build.py", "member", "cli"]
 
+# Where volumes are mounted: a new volume belongs to whom its place in the image belongs to.
+FROM ${BUILD_IMAGE} AS folders
+RUN ["mkdir", "-p", "/opt/folders/state", "/opt/folders/stores/keyring", "/opt/folders/stores/database", \
+     "/opt/folders/stores/qdrant", "/opt/folders/models", "/opt/folders/footage", "/opt/folders/console", "/opt/folders/anchors"]
+
 # No shell, no package manager, no pip: Debian's Python and what it links to, as user 65532.
 FROM ${RUNTIME_IMAGE} AS runtime
 ARG VERSION=0.1.0
@@ -94,6 +99,7 @@ ENV PYTHONPATH=/opt/lookout/lib \
     LOOKOUT_METRICS_HOST=0.0.0.0 \
     LOOKOUT_METRICS_PORT=9100 \
     LOOKOUT_MODELS_FOLDER=/models
+COPY --from=folders --chown=65532:65532 /opt/folders/ /
 WORKDIR /tmp
 USER 65532:65532
 EXPOSE 9100
