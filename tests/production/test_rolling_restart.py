@@ -1,5 +1,6 @@
 """Every service replaced in turn while people pass: each planted pass is alerted once, and every key is accounted for."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from support.pipeline import SharedKafkaStack, require_redis
 from support.planted import Pass, Planter
 from support.polling import until
 from support.postgres_node import running_postgres
+from support.previous_release import previous_release
 from support.scene import CAMERA, Scene, compose_scene, pulled_models
 
 pytestmark = [
@@ -45,7 +47,8 @@ _PATIENT: Mapping[str, Mapping[str, str]] = {
     "alerting": {"LOOKOUT_ALERTING_GAP_S": _GAP_S},
 }
 _ALONE = ("keeper", "capture")
-_BESIDE = ("detection", "embedding", "matching", "alerting", "console")
+# From the stream's end to its beginning.
+_BESIDE = ("console", "alerting", "matching", "embedding", "detection")
 _LOAD = Load(passes=100_000, per_second=5, chip_size=112)
 _SETTLE_S = 90.0
 _PASS_WITHIN_S = 60.0
@@ -77,43 +80,70 @@ def test_a_rolling_restart_of_every_service_under_load_loses_and_doubles_no_aler
     kafka: KafkaNode, scene: Scene, tmp_path: Path, figures: Callable[[str, object], None]
 ) -> None:
     require_redis()
-    with _world(kafka, scene, tmp_path) as world:
-        platform = world.stack.platform("planter")
+    with _world(kafka, scene, tmp_path, Path(sys.executable)) as world:
+        _replace_under_load(world, scene, _Told("rolling restart", figures))
+
+
+def test_an_upgrade_from_the_previous_release_loses_and_doubles_no_alert_with_both_side_by_side(
+    kafka: KafkaNode, scene: Scene, tmp_path: Path, figures: Callable[[str, object], None]
+) -> None:
+    """Along the stream from its end to its beginning: each new service reads what the old one before it writes."""
+    require_redis()
+    old = previous_release(tmp_path / "previous")
+    with _world(kafka, scene, tmp_path, old.python) as world:
+        figures("upgrade: from revision", old.revision)
+        world.fleet.python = Path(sys.executable)
+        _replace_under_load(world, scene, _Told("upgrade", figures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Figures under one heading."""
+
+    heading: str
+    figures: Callable[[str, object], None]
+
+    def __call__(self, name: str, value: object) -> None:
+        self.figures(f"{self.heading}: {name}", value)
+
+
+def _replace_under_load(world: _World, scene: Scene, tell: _Told) -> None:
+    platform = world.stack.platform("planter")
+    try:
+        deployment = next(
+            one
+            for one in read_all(platform, Deployment)
+            if one.deployment_id == world.deployment_id
+        )
+        planter = Planter(
+            platform=platform, deployment=deployment, camera=CAMERA,
+            footage=scene.footage, fps=_PICTURES_A_SECOND,
+        )  # fmt: skip
+        passers = SyntheticPassers(platform=platform, deployment=deployment, load=_LOAD)
+        planter.start()
+        passers.start()
         try:
-            deployment = next(
-                one for one in read_all(platform, Deployment)
-                if one.deployment_id == world.deployment_id
-            )  # fmt: skip
-            planter = Planter(
-                platform=platform, deployment=deployment, camera=CAMERA,
-                footage=scene.footage, fps=_PICTURES_A_SECOND,
-            )  # fmt: skip
-            passers = SyntheticPassers(platform=platform, deployment=deployment, load=_LOAD)
-            planter.start()
-            passers.start()
-            try:
-                _replace_all(world, planter, figures)
-            finally:
-                planted = planter.stop()
-                passers.stop()
-            world.fleet.end("capture")
-            counted = _settled(world)
+            _replace_all(world, planter, tell)
         finally:
-            platform.close()
-        _check(world, planted, counted, figures)
-        figures("rolling restart: frames planted", planter.frames)
-        figures("rolling restart: synthetic passers beside them", passers.sent)
+            planted = planter.stop()
+            passers.stop()
+        world.fleet.end("capture")
+        tell("frames planted", planter.frames)
+        tell("synthetic passers beside them", passers.sent)
+        _check(world, planted, _settled(world), tell)
+    finally:
+        platform.close()
 
 
-def _replace_all(world: _World, planter: Planter, figures: Callable[[str, object], None]) -> None:
+def _replace_all(world: _World, planter: Planter, tell: _Told) -> None:
     _wait_passes(planter, _AROUND)
     for service in (*_BESIDE, *_ALONE):
         replace = world.fleet.replace_alone if service in _ALONE else world.fleet.replace_beside
         more = {"LOOKOUT_CONSOLE_PORT": str(free_ports(1)[0])} if service == "console" else {}
         done = replace(service, **more)
         assert done.exit_code == 0, f"{service} did not drain: it ended with {done.exit_code}"
-        figures(
-            f"rolling restart: {service}",
+        tell(
+            service,
             f"new one up in {done.up_s:.1f} s, old one drained in {done.drained_s:.1f} s, exit 0",
         )
         _wait_passes(planter, len(planter.passes()) + _AROUND)
@@ -140,20 +170,18 @@ def _settled(world: _World) -> Tally:
     return found[0]
 
 
-def _check(
-    world: _World, planted: Sequence[Pass], counted: Tally, figures: Callable[[str, object], None]
-) -> None:
+def _check(world: _World, planted: Sequence[Pass], counted: Tally, tell: _Told) -> None:
     by_pass = Counter(_pass_of(alert, planted) for alert in counted.alerts)
     lost = [number for number in range(len(planted)) if by_pass[number] == 0]
     doubled = [number for number in range(len(planted)) if by_pass[number] > 1]
-    figures("rolling restart: passes planted", len(planted))
-    figures(
-        "rolling restart: alerts",
+    tell("passes planted", len(planted))
+    tell(
+        "alerts",
         f"{len(counted.alerts)}, lost {len(lost)}, doubled {len(doubled)}",
     )
     keys = counted.keys
-    figures(
-        "rolling restart: keys",
+    tell(
+        "keys",
         f"made {keys.made}, destroyed {sum(keys.destroyed.values())}, expired {keys.expired}, "
         f"alive {keys.alive}, unaccounted {keys.unaccounted}",
     )
@@ -164,7 +192,7 @@ def _check(
     assert keys.destroyed[ErasureReason.EVIDENCE_TAKEN] >= len(planted)
     kept = _at_the_console(world)
     assert kept == Counter({alert.alert_id: 1 for alert in counted.alerts})
-    figures("rolling restart: alerts kept by the console", sum(kept.values()))
+    tell("alerts kept by the console", sum(kept.values()))
 
 
 def _pass_of(alert: Alert, planted: Sequence[Pass]) -> int | None:
@@ -187,7 +215,7 @@ def _at_the_console(world: _World) -> Counter[str]:
 
 
 @contextmanager
-def _world(kafka: KafkaNode, scene: Scene, folder: Path) -> Iterator[_World]:
+def _world(kafka: KafkaNode, scene: Scene, folder: Path, python: Path) -> Iterator[_World]:
     stack = SharedKafkaStack(node=kafka, folder=folder / "state", models=scene.models)
     with running_postgres() as postgres, postgres.database() as database, stack:
         link = folder / "first-link"
@@ -215,6 +243,7 @@ def _world(kafka: KafkaNode, scene: Scene, folder: Path) -> Iterator[_World]:
                 for service in services
             },
             stack.folder.logs,
+            python,
         )
         try:
             for service in services:

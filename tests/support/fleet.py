@@ -49,8 +49,17 @@ class Replaced:
 class Fleet:
     """One instance of each service, each under a name of its own: nothing is inherited by name, as between pods."""
 
-    def __init__(self, environments: Mapping[str, Mapping[str, str]], logs: Path) -> None:
-        """``environments`` maps each service to what its processes are told besides instance and port."""
+    def __init__(
+        self,
+        environments: Mapping[str, Mapping[str, str]],
+        logs: Path,
+        python: Path = Path(sys.executable),
+    ) -> None:
+        """``environments`` maps each service to what its processes are told besides instance and port.
+
+        ``python`` runs what is started from now on; another release has another one.
+        """
+        self.python = python
         self._environments, self._logs = environments, logs
         self._started = 0
         self.now: dict[str, Instance] = {}
@@ -68,7 +77,7 @@ class Fleet:
         }
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", f"lookout_{service}"],
+                [str(self.python), "-m", f"lookout_{service}"],
                 env={**os.environ, **self._environments[service], **told, **more},
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -150,7 +150,9 @@ def demonstration(
     first_link: Annotated[
         Path, typer.Option(help="File that the console wrote its first sign-in link to.")
     ],
-    pictures: Annotated[Path, typer.Option(help="Folder that `prepare footage` filled.")],
+    street: Annotated[
+        Path, typer.Option("--pictures", help="Folder that `prepare footage` filled.")
+    ],
     camera: Annotated[str, typer.Option(help="Camera id that the deployment covers.")] = CAMERA,
     shown_as: Annotated[
         str, typer.Option(help="Address of the console in a person's browser.")
@@ -169,9 +171,9 @@ def demonstration(
             raise StackError(
                 f"the console wrote no first sign-in link to {first_link}: see its log"
             )
-        picture = next(iter(sorted(pictures.glob(f"{_PICTURE}.*"))), None)
+        picture = next(iter(sorted(street.glob(f"{_PICTURE}.*"))), None)
         if picture is None:
-            raise StackError(f"{pictures} holds no picture: run `lookout prepare footage` first")
+            raise StackError(f"{street} holds no picture: run `lookout prepare footage` first")
         with Officers(f"{console}{first_link.read_text().strip()}") as officers:
             name = open_deployment(
                 officers,
