@@ -189,11 +189,7 @@ def test_the_services_as_containers_end_with_an_alert_that_waits_at_the_console(
                 for service in services
             }
             for service, container in started.items():
-                until(
-                    lambda name=container: containers.health(name) == "healthy",
-                    f"{service} healthy: {containers.log(container)}",
-                    _UP_S,
-                )  # type: ignore[misc]  # a default binds the name
+                _wait_healthy(containers, service, container)
             said = containers.once(
                 images["cli"], "prepare", "demonstration", "--console", console, "--shown-as", console,
                 "--first-link", "/console/first-sign-in-link", "--pictures", "/pictures", "--camera", CAMERA,
@@ -233,6 +229,10 @@ def test_the_services_as_containers_end_with_an_alert_that_waits_at_the_console(
         "containers: keys",
         f"made {keys.made}, destroyed {sum(keys.destroyed.values())}, unaccounted {keys.unaccounted}",
     )
+
+
+def _wait_healthy(containers: Containers, service: str, container: str) -> None:
+    until(lambda: containers.health(container) == "healthy", f"{service} healthy", _UP_S)
 
 
 class _Shared:

@@ -256,14 +256,14 @@ def _world(kafka: KafkaNode, scene: Scene, folder: Path, python: Path) -> Iterat
                     target_fpir=0.001, say=lambda _: None,
                 )  # fmt: skip
                 for service in services:
-                    until(
-                        lambda one=service: not fleet.now[one].why_not_ready(),
-                        f"{service} ready",
-                        _READY_S,
-                    )  # type: ignore[misc]  # a default binds the name
+                    _wait_ready(fleet, service)
                 yield _World(stack, fleet, database, officers, deployment_id)
         finally:
             fleet.stop()
+
+
+def _wait_ready(fleet: Fleet, service: str) -> None:
+    until(lambda: not fleet.now[service].why_not_ready(), f"{service} ready", _READY_S)
 
 
 def _strangers(scene: Scene, folder: Path) -> Path:
