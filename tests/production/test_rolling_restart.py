@@ -11,13 +11,13 @@ import pytest
 from lookout.events import Alert, Deployment, ErasureReason
 from lookout_cli.accounts import Tally, tally
 from lookout_cli.control import read_all
-from lookout_cli.demo.officers import Officers
 from lookout_cli.demo.opening import open_deployment
 from lookout_cli.demo.run import rows_of
 from lookout_cli.local.ports import free_ports
 from lookout_cli.soak.load import Load, SyntheticPassers
 from lookout_cli.stack.services import orders
 from sqlalchemy import create_engine, text
+from support.console_tokens import officers_of
 from support.fleet import Fleet
 from support.kafka_node import KafkaNode
 from support.pipeline import SharedKafkaStack, require_redis
@@ -72,7 +72,6 @@ class _World:
     stack: SharedKafkaStack
     fleet: Fleet
     database: str
-    officers: Officers
     deployment_id: str
 
 
@@ -218,13 +217,11 @@ def _at_the_console(world: _World) -> Counter[str]:
 def _world(kafka: KafkaNode, scene: Scene, folder: Path, python: Path) -> Iterator[_World]:
     stack = SharedKafkaStack(node=kafka, folder=folder / "state", models=scene.models)
     with running_postgres() as postgres, postgres.database() as database, stack:
-        link = folder / "first-link"
         (port,) = free_ports(1)
         told = {
             "console": {
                 "LOOKOUT_CONSOLE_DATABASE_URL": database,
                 "LOOKOUT_CONSOLE_PORT": str(port),
-                "LOOKOUT_CONSOLE_FIRST_LINK_FILE": str(link),
             },
             "capture": {
                 "LOOKOUT_CAPTURE_CAMERAS": f"{_STREET}=folder:{_strangers(scene, folder)}",
@@ -250,14 +247,14 @@ def _world(kafka: KafkaNode, scene: Scene, folder: Path, python: Path) -> Iterat
                 fleet.start(service)
             for service in services:
                 fleet.wait_up(fleet.now[service])
-            with Officers(f"http://127.0.0.1:{port}{link.read_text().strip()}") as officers:
+            with officers_of(python, database, f"http://127.0.0.1:{port}") as officers:
                 deployment_id = open_deployment(
                     officers, rows_of(scene.watchlist), (CAMERA, _STREET),
                     target_fpir=0.001, say=lambda _: None,
                 )  # fmt: skip
                 for service in services:
                     _wait_ready(fleet, service)
-                yield _World(stack, fleet, database, officers, deployment_id)
+                yield _World(stack, fleet, database, deployment_id)
         finally:
             fleet.stop()
 
