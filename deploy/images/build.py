@@ -1,4 +1,4 @@
-"""The steps of the image build: `build.py tools` once, then `build.py member NAME` for each image.
+"""The steps of the image build: `build.py tools` once, `build.py member NAME` for each image, `build.py pip` for one of them.
 
 Runs in the build stages of the Dockerfile, in the root of the sources. Where a registry needs more than the network (a CA of
 one's own, a mirror, a password), the build is given it as secrets, and none of it reaches an image:
@@ -68,6 +68,27 @@ def make_member(member: str) -> None:
     shutil.copytree(packages, _OUT / "lib", symlinks=True)
 
 
+def make_pip() -> None:
+    """Have pip alone, for the image that fetches models and photographs out of packages."""
+    from subset import read_lock  # noqa: PLC0415 - lies beside this file
+
+    pins = read_lock((_MEMBERS / "deploy/images/tools.txt").read_text())
+    wanted = Path("/tmp/pip.txt")  # noqa: S108 - a build stage is nobody else's
+    wanted.write_text(
+        "".join("\n".join(pin.lines).rstrip("\\ ") + "\n" for pin in pins if pin.name == "pip")
+    )
+    _uv(
+        "pip",
+        "install",
+        "--target",
+        "/opt/pip",
+        "--no-deps",
+        "--require-hashes",
+        "--requirement",
+        str(wanted),
+    )
+
+
 def _folder(member: str) -> Path:
     name = member.removeprefix("lookout-")
     folder = _MEMBERS / name
@@ -112,5 +133,7 @@ def _environment() -> Mapping[str, str]:
 if __name__ == "__main__":
     if sys.argv[1] == "tools":
         make_tools()
+    elif sys.argv[1] == "pip":
+        make_pip()
     else:
         make_member(f"lookout-{sys.argv[2]}")

@@ -171,6 +171,7 @@ def test_the_dockerfile_has_a_target_for_every_service_and_begins_from_pinned_im
     stages = re.findall(r"^FROM (\S+) AS (\S+)$", text, re.MULTILINE)
     targets = {name for base, name in stages if base == "runtime"}
     assert targets == {*_SERVICES, "cli"}
+    assert ("cli", "fetching") in stages
     defaults = dict(re.findall(r"^ARG (BUILD_IMAGE|RUNTIME_IMAGE)=(\S+)$", text, re.MULTILINE))
     assert defaults == {name: _pinned()[name] for name in defaults}
     outside = {base for base, _ in stages} - {name for _, name in stages}
@@ -186,6 +187,6 @@ def test_every_image_of_lookout_is_built_from_its_own_target() -> None:
         for name, service in _COMPOSE["services"].items()
         if "build" in service
     }
-    assert sorted(built.values()) == sorted((*_SERVICES, "cli"))
+    assert sorted(built.values()) == sorted((*_SERVICES, "cli", "fetching"))
     for name, target in built.items():
         assert _service(name)["image"] == f"${{LOOKOUT_IMAGES}}-{target}:${{LOOKOUT_VERSION}}"
