@@ -11,7 +11,7 @@ from lookout_cli.demo.officers import Officer
 from lookout_cli.local.ports import free_ports
 from lookout_cli.stack.services import orders
 from support.built_images import SBOMS, TARGETS, build_images, container_engine, pinned
-from support.contained import USER, Containers, hand_over
+from support.contained import CONFINED, USER, Containers, hand_over
 from support.container_engine import Engine
 from support.kafka_node import KafkaNode
 from support.pipeline import SharedKafkaStack, require_redis
@@ -150,6 +150,27 @@ def test_a_bill_of_materials_names_everything_that_is_installed(
     figures(f"bill of materials {target}", f"{len(named)} components in build/sbom")
 
 
+def test_secrets_are_made_by_a_confined_container_and_read_by_another(
+    engine: Engine, images: Mapping[str, str], tmp_path: Path
+) -> None:
+    names = {name: f"lookout-{tmp_path.name}-{name}" for name in ("state", "keyring", "qdrant")}
+    try:
+        engine.run(
+            *("run", "--rm", *CONFINED, "--volume", f"{names['state']}:/state"),
+            *("--volume", f"{names['keyring']}:/stores/keyring", "--volume", f"{names['qdrant']}:/stores/qdrant"),
+            *(images["cli"], "prepare", "secrets", "/stores", "--state", "/state"),
+        )  # fmt: skip
+        read = "import pathlib; print(pathlib.Path('/state/trust.json').exists(), len(pathlib.Path('/stores/keyring/password').read_text()), end='')"
+        said = engine.run(
+            *("run", "--rm", *CONFINED, "--volume", f"{names['state']}:/state:ro"),
+            *("--volume", f"{names['keyring']}:/stores/keyring:ro"),
+            *("--entrypoint", "/usr/bin/python3", images["keeper"], "-c", read),
+        )
+        assert said == "True 43"
+    finally:
+        engine.run("volume", "rm", *names.values(), check=False)
+
+
 @pytest.mark.kafka
 @pytest.mark.redis
 @pytest.mark.models
@@ -192,6 +213,11 @@ def test_the_services_as_containers_end_with_an_alert_that_waits_at_the_console(
             }
             for service, container in started.items():
                 _wait_healthy(containers, service, container)
+            there = containers.once(
+                images["cli"], "topics", "create", "--state", str(shared.state.resolve()),
+                environment=stack.environment("cli", 0), mounts=mounts,
+            )  # fmt: skip
+            assert "every topic is there" in there
             said = containers.once(
                 images["cli"], "prepare", "demonstration", "--console", console, "--shown-as", console,
                 "--first-link", "/console/first-sign-in-link", "--pictures", "/pictures", "--camera", CAMERA,
