@@ -13,6 +13,7 @@ from lookout_cli.stack.services import orders
 from support.built_images import SBOMS, TARGETS, build_images, container_engine, pinned
 from support.contained import CONFINED, USER, Containers, hand_over
 from support.container_engine import Engine
+from support.debian_packages import need_programs
 from support.kafka_node import KafkaNode
 from support.pipeline import SharedKafkaStack, require_redis
 from support.polling import until
@@ -183,6 +184,7 @@ def test_the_services_as_containers_end_with_an_alert_that_waits_at_the_console(
     tmp_path: Path,
     figures: Callable[[str, object], None],
 ) -> None:
+    need_programs(psql="postgresql")
     require_redis()
     shared = _Shared(tmp_path, scene)
     stack = SharedKafkaStack(node=kafka, folder=shared.state, models=Path("/models"))

@@ -18,6 +18,7 @@ from lookout_cli.soak.load import Load, SyntheticPassers
 from lookout_cli.stack.services import orders
 from sqlalchemy import create_engine, text
 from support.console_tokens import officers_of
+from support.debian_packages import need_programs
 from support.fleet import Fleet
 from support.kafka_node import KafkaNode
 from support.pipeline import SharedKafkaStack, require_redis
@@ -215,6 +216,7 @@ def _at_the_console(world: _World) -> Counter[str]:
 
 @contextmanager
 def _world(kafka: KafkaNode, scene: Scene, folder: Path, python: Path) -> Iterator[_World]:
+    need_programs(psql="postgresql")
     stack = SharedKafkaStack(node=kafka, folder=folder / "state", models=scene.models)
     with running_postgres() as postgres, postgres.database() as database, stack:
         (port,) = free_ports(1)
