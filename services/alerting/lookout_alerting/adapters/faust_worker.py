@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -31,6 +31,7 @@ from lookout.stream.ports import (
     InvalidMessageError,
     Outgoing,
     Partition,
+    Position,
     RetryableError,
     StreamError,
 )
@@ -39,9 +40,11 @@ from lookout.telemetry.status import State
 from lookout.topics import Catalogue
 
 from lookout_alerting.adapters.faust_app import FaustNames, FaustParts, build_app
+from lookout_alerting.adapters.faust_consumer import SeekingConsumer
 from lookout_alerting.adapters.faust_messages import Outbox, message_of, position_of
 from lookout_alerting.adapters.progress import GroupOffsets, Progress
 from lookout_alerting.adapters.rows import UnreadableRowError, decode_row, encode_row
+from lookout_alerting.adapters.standstill import Standstill
 from lookout_alerting.domain import Decision, EntryRow, Rules, decide
 from lookout_alerting.metrics import Metrics
 
@@ -51,6 +54,7 @@ _START_S: Final = 5.0
 _DRAIN_S: Final = 5.0
 _STOP_S: Final = 15.0
 _STUCK_S: Final = 60.0
+_STANDSTILL_S: Final = 30.0
 _SWEEP_S: Final = 30.0
 _LAG_S: Final = 1.0
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -105,6 +109,7 @@ class FaustWorker:
         self._failure: BaseException | None = None
         self._draining = False
         self._progress = Progress(GroupOffsets(kafka=kafka, group=self._names.group))
+        self._standstill = Standstill(_STANDSTILL_S)
         self._in_hand_since: float | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -159,7 +164,7 @@ class FaustWorker:
                 self._sweep()
             if now - measured > _LAG_S:
                 measured = now
-                self._measure_lag()
+                self._watch_for_standstill(self._measure_lag(), now)
             await asyncio.sleep(_TURN_S)
         await self._stop(starting)
 
@@ -351,12 +356,36 @@ class FaustWorker:
                     self._state = (ServiceState.LIVE, "")
                 return done
 
-    def _measure_lag(self) -> None:
-        for place, end in self._parts.app.monitor.tp_end_offsets.items():
-            if place.topic == self._matches.name:
-                following = self._progress.following(Partition(place.topic, place.partition))
-                lag = self._stream.lag.labels(place.topic, str(place.partition))
-                lag.set(max(0, end - following))
+    def _measure_lag(self) -> set[Position]:
+        """Tell the lag of each partition that is ours; returns what is next in those that have one."""
+        if self._state[1] == "starting":
+            return set()
+        waiting: set[Position] = set()
+        consumer = cast(SeekingConsumer, self._parts.app.consumer)
+        for place in consumer.assignment():
+            end = consumer.highwater(place)
+            if place.topic != self._matches.name or place not in consumer.begins or end is None:
+                continue
+            partition = Partition(place.topic, place.partition)
+            following = max(self._progress.following(partition), consumer.begins[place])
+            self._stream.lag.labels(*map(str, place)).set(max(0, end - following))
+            if end > following:
+                waiting.add(Position(partition, following))
+        return waiting
+
+    def _watch_for_standstill(self, waiting: set[Position], now: float) -> None:
+        app = self._parts.app
+        # While one match is in hand, the others have to wait.
+        reasons: set[str] = set()
+        if app.rebalancing:
+            reasons = {f"the group has been rebalancing (for the {app.rebalancing_count}. time)"}
+        elif self._in_hand_since is None:
+            reasons = {f"{position} is there and has not come" for position in waiting}
+        reason = self._standstill.of(reasons, now)
+        if reason is not None:
+            self._failure = self._failure or StreamError(
+                f"nothing moved for {_STANDSTILL_S:.0f} s: {reason}; starting again from the commit"
+            )
 
     def _sweep(self) -> None:
         """Forget rows that no match can still belong to; the changelog forgets them by its own retention."""
