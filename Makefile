@@ -50,6 +50,7 @@ format: setup ## Put the code into the house's format
 lock: setup ## Resolve the dependencies anew into requirements.lock (UPGRADE=1 for newer versions)
 	$(BIN)/uv lock --quiet $(if $(UPGRADE),--upgrade)
 	$(BIN)/uv export --quiet --format requirements.txt --all-packages --all-groups --no-emit-workspace --no-header --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade) deploy/images/tools.in --output-file deploy/images/tools.txt
 
 clean: ## Remove what the other targets made (not the caches under ~/.cache/lookout)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .lookout alerts build

@@ -6,7 +6,16 @@ import signal
 import typer
 from lookout.telemetry.logs import configure_logging
 
-from lookout_cli.commands import deployment, evaluate, models, report, topics, verify, watchlist
+from lookout_cli.commands import (
+    deployment,
+    evaluate,
+    models,
+    prepare,
+    report,
+    topics,
+    verify,
+    watchlist,
+)
 from lookout_cli.commands.bench import bench
 from lookout_cli.commands.closure import closure
 from lookout_cli.commands.demo import demo
@@ -33,6 +42,7 @@ verify.app.command("closure")(closure)
 app.add_typer(verify.app, name="verify")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(report.app, name="report")
+app.add_typer(prepare.app, name="prepare")
 app.command()(purge)
 app.command()(doctor)
 app.command()(soak)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import httpx
 from prometheus_client import CollectorRegistry, Info
@@ -33,7 +33,10 @@ from lookout.stream.runner import Rhythm, Runner
 from lookout.telemetry.health import Health
 from lookout.telemetry.metrics import StreamMetrics
 from lookout.topics import Catalogue, load_catalogue
-from lookout.vision.pack import LoadedPack, load_pack
+
+if TYPE_CHECKING:
+    from lookout.vision.manifest import ModelPack
+    from lookout.vision.pack import LoadedPack
 
 E = TypeVar("E", bound=Event)
 _REGISTRY_TIMEOUT_S = 5.0
@@ -86,20 +89,34 @@ class Platform:
                 self._closers.append(self._shared.close)
             return self._shared
 
-    def load_pack(self) -> LoadedPack:
+    def load_pack(self) -> "LoadedPack":
         """The model pack of the settings, its files verified, and named in the metrics. `PackError` if it cannot be."""
+        # Imported here: services that open no model are installed without the libraries for it.
+        from lookout.vision.pack import load_pack  # noqa: PLC0415
+
         loaded = load_pack(
             self.settings.pack, self.settings.models_folder, provider=self.settings.onnx_provider
         )
+        self._tell_pack(loaded.pack, loaded.provider)
+        return loaded
+
+    def read_pack(self) -> "ModelPack":
+        """The manifest alone, named in the metrics, for who opens no model. `PackError` if it cannot be read."""
+        from lookout.vision.manifest import read_pack  # noqa: PLC0415 - as above
+
+        pack = read_pack(self.settings.pack)
+        self._tell_pack(pack, "none")
+        return pack
+
+    def _tell_pack(self, pack: "ModelPack", provider: str) -> None:
         Info("lookout_model", "The model pack in use.", registry=self.registry).info(
             {
-                "pack": loaded.pack.name,
-                "version": loaded.pack.version,
-                "sha256": loaded.pack.sha256,
-                "provider": loaded.provider,
+                "pack": pack.name,
+                "version": pack.version,
+                "sha256": pack.sha256,
+                "provider": provider,
             }
         )
-        return loaded
 
     def metrics(self) -> StreamMetrics:
         """The stream's metrics of this service."""

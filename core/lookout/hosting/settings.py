@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from lookout.vision.sessions import ExecutionProvider
+from lookout.vision.execution import ExecutionProvider
 
 
 class KafkaSection(BaseSettings):
