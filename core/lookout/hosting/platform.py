@@ -72,6 +72,7 @@ class Platform:
     _shared: Producer | None = None
     _metrics: StreamMetrics | None = None
     _key_metrics: KeyMetrics | None = None
+    _authority: FollowedAuthority | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def topic(self, kind: type[object]) -> str:
@@ -186,7 +187,13 @@ class Platform:
         known: list[Follower] = []
         authority = FollowedAuthority(known=lambda: bool(known) and known[0].healthy())
         known.append(self.follow(Deployment, authority.heard, signed=True))
+        self._authority = authority
         return authority
+
+    def nothing_in_force(self) -> bool:
+        """Whether it is known, of a service that works by authority, that no deployment is in force."""
+        authority = self._authority
+        return authority is not None and authority.known() and not authority.in_force(self.clock())
 
     def runner(
         self,

@@ -139,9 +139,15 @@ class _Hosted:
         """For the status topic, readiness and metrics. Asked from the status thread."""
         found = self._found()
         not_running = found[0] is ServiceState.NOT_RUNNING
-        self._platform.health.set_ready(found[1] if not_running else "")
+        self._platform.health.set_ready(found[1] if not_running else "", idle=self._idle())
         self._running.set(0 if not_running else 1)
         return found
+
+    def _idle(self) -> bool:
+        """Whether everything is there but a deployment in force."""
+        platform = self._platform
+        in_the_way = platform.footing.why_not() or platform.trouble
+        return self._service is not None and not in_the_way and platform.nothing_in_force()
 
     def _found(self) -> State:
         why = self._platform.footing.why_not() or self._platform.trouble

@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -84,7 +85,7 @@ class ConsoleService:
 def build(platform: Platform, settings: Settings) -> Service:
     """The console on a platform."""
     pack = platform.load_pack()
-    store = Store(_database(settings))
+    store = make_store(settings)
     platform.closing(store.close)
     upgrade(store)
     signer = Signer(settings.signer, platform.vault.get(f"signing/{settings.signer}"))
@@ -203,6 +204,11 @@ def _emitting(platform: Platform) -> Callable[[Sequence[Event]], None]:
     return emit_all
 
 
+def make_store(settings: Settings) -> Store:
+    """The database of the settings. `OSError` where a file of theirs cannot be read."""
+    return Store(_database(settings), ca_file=settings.database_ca_file)
+
+
 def _database(settings: Settings) -> str:
     url = make_url(settings.database_url)
     password = secret_of(settings.database_password_file)
@@ -259,6 +265,8 @@ def _web(settings: Settings, office: Office) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             date_header=False,
+            ssl_certfile=settings.certificate_file,
+            ssl_keyfile=settings.certificate_key_file,
             proxy_headers=bool(settings.proxies),
             forwarded_allow_ips=settings.proxies or None,
             timeout_graceful_shutdown=2,
@@ -267,7 +275,12 @@ def _web(settings: Settings, office: Office) -> uvicorn.Server:
 
 
 def main() -> None:
-    """Run the console until SIGTERM."""
+    """Run the console until SIGTERM; ``python -m lookout_console migrate`` brings its store to the newest revision."""
+    if sys.argv[1:] == ["migrate"]:
+        store = make_store(Settings())
+        upgrade(store)
+        store.close()
+        return
     run_process("console", PlatformSettings(), lambda platform: build(platform, Settings()))
 
 

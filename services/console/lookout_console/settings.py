@@ -19,6 +19,11 @@ class Settings(BaseSettings):
     database_password_file: Path | None = Field(
         default=None, description="file with the database's password"
     )
+    database_ca_file: Path | None = Field(
+        default=None,
+        description="CA certificates (PEM) of the database server: its certificate is checked, and without TLS there is no"
+        " connection. Unset, PostgreSQL's driver takes any certificate, or none",
+    )
     signer: str = Field(
         default="console",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
@@ -26,6 +31,12 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="address that the pages are served at")
     port: int = Field(default=8080, ge=0, le=65535, description="port for them; 0 takes a free one")
+    certificate_file: Path | None = Field(
+        default=None, description="certificate chain (PEM) that the pages are served with, over TLS"
+    )
+    certificate_key_file: Path | None = Field(
+        default=None, description="private key (PEM) of that certificate"
+    )
     tls: bool = Field(
         default=False, description="pages are reached by https: cookies and headers say so"
     )
