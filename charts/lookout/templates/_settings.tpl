@@ -157,7 +157,7 @@ postgresql+pg8000://lookout@{{ include "lookout.fullname" . }}-postgresql/lookou
 {{- define "lookout.environment.own" -}}
 {{- $values := .root.Values }}
 {{- include "lookout.variable" (list "LOOKOUT_METRICS_HOST" "0.0.0.0") }}
-{{- include "lookout.variable" (list "LOOKOUT_METRICS_PORT" 9090) }}
+{{- include "lookout.variable" (list "LOOKOUT_METRICS_PORT" 9100) }}
 {{- if dig "gpu" "enabled" false .values }}
 {{- include "lookout.variable" (list "LOOKOUT_ONNX_PROVIDER" "cuda") }}
 {{- end }}

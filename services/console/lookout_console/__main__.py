@@ -206,7 +206,7 @@ def _emitting(platform: Platform) -> Callable[[Sequence[Event]], None]:
 
 def make_store(settings: Settings) -> Store:
     """The database of the settings. `OSError` where a file of theirs cannot be read."""
-    return Store(_database(settings), ca_file=settings.database_ca_file)
+    return Store(_database(settings), ca=settings.database_ca_file)
 
 
 def _database(settings: Settings) -> str:

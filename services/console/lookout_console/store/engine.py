@@ -25,13 +25,9 @@ _AGAIN_S: Final = 0.02
 class Store:
     """The database. ``reading`` takes no lock; ``writing`` gives transactions that nobody else writes beside (SQLite)."""
 
-    def __init__(self, url: str, *, ca_file: Path | None = None) -> None:
-        """With ``ca_file`` (PEM) the server must show a certificate of that authority, in its own name."""
-        tls = (
-            {}
-            if ca_file is None
-            else {"ssl_context": ssl.create_default_context(cafile=str(ca_file))}
-        )
+    def __init__(self, url: str, *, ca: Path | None = None) -> None:
+        """With ``ca`` (PEM) the server must show a certificate of that authority, in its own name."""
+        tls = {} if ca is None else {"ssl_context": ssl.create_default_context(cafile=str(ca))}
         self.reading: Engine = create_engine(url, pool_pre_ping=True, connect_args=tls)
         if self.reading.dialect.name == "sqlite":
             _like_a_server(self.reading)
