@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -85,3 +86,11 @@ class Settings(BaseSettings):
     forget_every_s: float = Field(
         default=60.0, gt=0, description="how often what is due is forgotten"
     )
+
+    @model_validator(mode="after")
+    def _certificate_with_its_key(self) -> Self:
+        if (self.certificate_file is None) != (self.certificate_key_file is None):
+            raise ValueError(
+                "pages over TLS need both LOOKOUT_CONSOLE_CERTIFICATE_FILE and LOOKOUT_CONSOLE_CERTIFICATE_KEY_FILE"
+            )
+        return self

@@ -112,6 +112,18 @@ def test_who_reaches_out_of_the_cluster_is_who_has_a_client_of_http() -> None:
     assert outside == have == {"capture", "console", "keeper"}
 
 
+def test_the_page_for_operators_has_the_edges_of_the_table() -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text().partition("## Who reaches whom")[2]
+    rows = re.findall(r"^\| ([a-z, ]+) \| ([a-z]+) \| [^|]+ \|$", page, re.MULTILINE)
+    said = {}
+    for sources, to in rows[1:]:
+        names = [name.strip().removesuffix(" job") for name in sources.split(",")]
+        said[to] = {
+            one for name in names for one in (SERVICES if name == "every service" else [name])
+        }
+    assert said == {edge["to"]: set(edge["from"]) for edge in table()}
+
+
 def objects(schema: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     if isinstance(schema, dict):
         if schema.get("type") == "object":
