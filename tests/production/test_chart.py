@@ -193,6 +193,8 @@ BAD: Sequence[tuple[str, object, str]] = (
     ("services.matching.resources.limits.memory", 4, "services.matching.resources.limits.memory"),
     ("console.tls.existingSecret", "", "console.tls.existingSecret"),
     ("console.ingress.tls.existingSecret", "", "console.ingress.tls.existingSecret"),
+    ("console.identity.peers", [], "where the OpenID provider is"),
+    ("console.notifications.peers", [], "where those are who are told"),
     ("console.ingress.peers", [], "peers that say where the ingress controller is"),
     ("inChart.valkey.enabled", True, "inChart.valkey.enabled"),
     ("inChart.postgresql.enabled", True, "inChart.postgresql.enabled"),

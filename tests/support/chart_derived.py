@@ -53,7 +53,7 @@ NOT_SET_IN_A_CLUSTER = {
 
 def settings_of(service: str) -> type[BaseSettings]:
     """The class of a service's own settings."""
-    found = importlib.import_module(f"lookout_{service}.settings").Settings
+    found: type[BaseSettings] = importlib.import_module(f"lookout_{service}.settings").Settings
     assert issubclass(found, BaseSettings)
     return found
 

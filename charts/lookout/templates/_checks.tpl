@@ -46,6 +46,14 @@
 {{- if not $values.database.existingSecret }}
 {{- fail "database.existingSecret must name the Secret that holds the database's password" }}
 {{- end }}
+{{- if and (dig "oidc_issuer" "" $values.services.console.settings) (not $values.console.identity.peers) }}
+{{- fail "console.identity.peers must say where the OpenID provider is" }}
+{{- end }}
+{{- with $values.console.notifications }}
+{{- if and (or .channels.existingSecret .push.existingSecret) (not .peers) }}
+{{- fail "console.notifications.peers must say where those are who are told" }}
+{{- end }}
+{{- end }}
 {{- with $values.console.ingress }}
 {{- if and .enabled (not (and .host .peers)) }}
 {{- fail "console.ingress needs host, and peers that say where the ingress controller is" }}
