@@ -258,14 +258,14 @@ def make_platform(
     Info("lookout_build", "What runs here.", registry=registry).info(
         {"version": lookout.__version__, "service": service}
     )
-    kafka = None if broker is not None else _kafka_settings(settings, instance)
+    kafka = None if broker is not None else _kafka_settings(settings, service, instance)
     return Platform(
         service=service,
         instance=instance,
         settings=settings,
         catalogue=catalogue,
         codec=Codec(catalogue=catalogue, ids=_schema_ids(settings), source=f"/lookout/{service}"),
-        broker=broker or KafkaBroker(_kafka_settings(settings, instance)),
+        broker=broker or KafkaBroker(_kafka_settings(settings, service, instance)),
         kafka=kafka,
         keyring=RedisKeyring(
             _keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
@@ -298,11 +298,12 @@ def _keyring_watch(settings: PlatformSettings) -> KeyringWatch:
     )
 
 
-def _kafka_settings(settings: PlatformSettings, instance: str) -> KafkaSettings:
+def _kafka_settings(settings: PlatformSettings, service: str, instance: str) -> KafkaSettings:
     kafka = settings.kafka
     return KafkaSettings(
         bootstrap=kafka.bootstrap,
         client_id=instance,
+        reader_group=f"{settings.topic_prefix}{service}-reader",
         group_instance_id=instance if kafka.static_membership else None,
         security_protocol=kafka.security_protocol,
         sasl_mechanism=kafka.sasl_mechanism or "SCRAM-SHA-512",

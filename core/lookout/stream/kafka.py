@@ -49,7 +49,8 @@ class KafkaSettings:
     ``security_protocol`` is Kafka's: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Files are PEM. ``revoke_wait_s`` is
     how long a partition that moves to another member waits for the batch in work to be committed. With a
     ``group_instance_id``, which no other process may have, one that is started again goes on with its partitions at once;
-    without, its predecessor, if killed, keeps them until ``session_timeout_s`` is over.
+    without, its predecessor, if killed, keeps them until ``session_timeout_s`` is over. ``reader_group`` names a group that
+    readers ask about and nothing joins, so that a right can be granted on it.
     """
 
     bootstrap: str
@@ -61,6 +62,7 @@ class KafkaSettings:
     ca_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
+    reader_group: str = ""
     group_instance_id: str | None = None
     session_timeout_s: float = 6.0
     max_poll_interval_s: float = 300.0
@@ -159,14 +161,12 @@ class KafkaBroker:
         ranges: dict[Partition, tuple[int, int]] = {}
         for topic in topics:
             ranges.update(self.watermarks(topic))
-        config = (
-            self._fetching()
-            | {
-                "group.id": f"{self._settings.client_id}-reader",  # librdkafka wants one; nothing joins it
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-            }
-        )
+        config = self._fetching() | {
+            # librdkafka wants one; nothing joins it
+            "group.id": self._settings.reader_group or f"{self._settings.client_id}-reader",
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
         return KafkaReader(config=config, ranges=ranges, from_end=from_end)
 
     def create_topics(self, specs: Sequence[TopicSpec]) -> Sequence[str]:
@@ -261,7 +261,9 @@ class KafkaBroker:
         there = self._list_topics()
         missing = [topic for topic in topics if not there.get(topic)]
         if missing:
-            raise StreamError(f"no topic {', '.join(missing)}: create it first")
+            raise StreamError(
+                f"no topic {', '.join(missing)}: create it first, or see that these credentials may use it"
+            )
         return {topic: there[topic] for topic in topics}
 
     def _offsets(self, topic: str, indexes: Sequence[int], which: OffsetSpec) -> Mapping[int, int]:
