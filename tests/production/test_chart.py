@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 import yaml
+from lookout.topics import load_catalogue
+from lookout_cli.production.acl_formats import as_users
+from lookout_cli.production.acls import principals
+from lookout_cli.production.strimzi import Labels, as_topics
 from support.chart_derived import files as derived_files
 from support.chart_golden import EXAMPLES, GOLDEN, golden
 from support.helm import CHART, KUBERNETES, Refused, check_against_kubernetes, lint, notes, render
@@ -89,6 +93,23 @@ def test_a_field_that_strimzi_does_not_know_is_found() -> None:
         "spec.partition is not known",
         "spec.partitions is missing",
     ]
+
+
+def test_topics_and_rights_are_those_that_the_command_line_prints(figures: Figures) -> None:
+    catalogue, labels = load_catalogue(), Labels(cluster="kafka")
+    printed = as_topics(catalogue, labels, replicas=3, min_in_sync=2) + as_users(
+        principals(catalogue), labels, authentication="scram"
+    )
+    wanted = {one["metadata"]["name"]: one["spec"] for one in yaml.safe_load_all(printed)}
+    documents = [one for one in render(PRODUCTION) if one["kind"] in ("KafkaTopic", "KafkaUser")]
+
+    assert {one["metadata"]["name"]: one["spec"] for one in documents} == wanted
+    rights = [
+        acl for one in documents for acl in one["spec"].get("authorization", {}).get("acls", ())
+    ]
+    figures(
+        "chart: Strimzi topics, users and their rights", f"{len(documents)}, {len(rights)} rights"
+    )
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -6,14 +6,15 @@
 import importlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from lookout.hosting.settings import KafkaSection, PlatformSettings
-from lookout.topics import Catalogue, load_catalogue
-from lookout_keeper.adapters.purge import sealed_topics
+from lookout.topics import load_catalogue
+from lookout_cli.production.acl_formats import as_json
+from lookout_cli.production.acls import principals
 from pydantic_settings import BaseSettings
 
 CHART = Path(__file__).parents[2] / "charts" / "lookout"
@@ -82,56 +83,12 @@ def kafka_file() -> str:
         for topic in catalogue.topics
     ]
     head = "# Written by tests/support/chart_derived.py from schemas/topics. Names are without their prefix.\n"
-    said = {"topics": topics, "users": users(catalogue)}
-    return head + yaml.safe_dump(said, sort_keys=False, width=120)
-
-
-def users(catalogue: Catalogue) -> Sequence[Mapping[str, Any]]:
-    """Who may do what: a service reads and writes the topics that name it; the job makes topics; the monitor sees lag."""
-    everywhere = [topic.entry.topic for topic in catalogue.topics]
-    found = [
-        {"role": role, "grants": [*_on_topics(catalogue, role), *_on_groups(role)]}
-        for role in (*SERVICES, "cli")
-    ]
-    create = [_grant("topic", topic, "Create", "Describe") for topic in everywhere]
-    look = [_grant("topic", topic, "Describe") for topic in everywhere]
-    groups = [_grant("group", role, "Describe") for role in SERVICES if role != "capture"]
-    return [
-        *found,
-        {"role": "topics", "grants": create},
-        {"role": "monitor", "grants": [*look, *groups]},
-    ]
-
-
-def _on_topics(catalogue: Catalogue, role: str) -> Iterator[Mapping[str, Any]]:
-    purged = {topic.name for topic in sealed_topics(catalogue)} if role == "keeper" else set()
-    for topic in catalogue.topics:
-        operations = [
-            operation
-            for operation, granted in (
-                ("Read", role in topic.entry.consumers),
-                ("Write", role in topic.entry.producers),
-                ("Delete", topic.name in purged),
-            )
-            if granted
-        ]
-        if operations:
-            yield _grant("topic", topic.entry.topic, *operations, "Describe")
-
-
-def _on_groups(role: str) -> Iterator[Mapping[str, Any]]:
-    group = {"cli": "evidence", "capture": ""}.get(role, role)
-    if group:
-        yield _grant("group", group, "Read", "Describe")
-
-
-def _grant(resource: str, name: str, *operations: str) -> Mapping[str, Any]:
-    return {
-        "resource": resource,
-        "name": name,
-        "pattern": "literal",
-        "operations": list(operations),
+    users = json.loads(as_json(principals(catalogue, user_prefix="")))
+    said = {
+        "topics": topics,
+        "users": [{"role": user["role"], "grants": user["grants"]} for user in users],
     }
+    return head + yaml.safe_dump(said, sort_keys=False, width=120)
 
 
 def values_schema() -> str:
