@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -277,6 +278,9 @@ def _keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringA
         username=settings.keyring_username,
         password=secret_of(settings.keyring_password_file),
         timeout=timeout,
+        ca_file=settings.keyring_ca_file,
+        certificate_file=settings.keyring_certificate_file,
+        key_file=settings.keyring_key_file,
     )
 
 
@@ -315,6 +319,12 @@ def _schema_ids(settings: PlatformSettings) -> SchemaIds:
     auth = (
         (settings.registry_username, password) if settings.registry_username and password else None
     )
+    ca = settings.registry_ca_file
     return RegistrySchemaIds(
-        httpx.Client(base_url=settings.registry_url, auth=auth, timeout=_REGISTRY_TIMEOUT_S)
+        httpx.Client(
+            base_url=settings.registry_url,
+            auth=auth,
+            timeout=_REGISTRY_TIMEOUT_S,
+            verify=True if ca is None else ssl.create_default_context(cafile=str(ca)),
+        )
     )
