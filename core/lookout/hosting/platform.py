@@ -252,17 +252,17 @@ def make_platform(
     Info("lookout_build", "What runs here.", registry=registry).info(
         {"version": lookout.__version__, "service": service}
     )
-    kafka = None if broker is not None else _kafka_settings(settings, service, instance)
+    kafka = None if broker is not None else kafka_settings(settings, service, instance)
     return Platform(
         service=service,
         instance=instance,
         settings=settings,
         catalogue=catalogue,
         codec=Codec(catalogue=catalogue, ids=_schema_ids(settings), source=f"/lookout/{service}"),
-        broker=broker or KafkaBroker(_kafka_settings(settings, service, instance)),
+        broker=broker or KafkaBroker(kafka_settings(settings, service, instance)),
         kafka=kafka,
         keyring=RedisKeyring(
-            _keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
+            keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
         ),
         keyring_watch=_keyring_watch(settings),
         vault=FileVault(settings.vault_folder, read_secret_file(settings.vault_secret_file)),
@@ -272,7 +272,8 @@ def make_platform(
     )
 
 
-def _keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringAddress:
+def keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringAddress:
+    """Where the keyring is, and the way in: the password is read from its file."""
     return KeyringAddress(
         url=settings.keyring_url,
         username=settings.keyring_username,
@@ -286,7 +287,7 @@ def _keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringA
 
 def _keyring_watch(settings: PlatformSettings) -> KeyringWatch:
     # A client of its own: it must not stand in line behind the service's calls.
-    client = RedisKeyring(_keyring_address(settings, _WATCH_TIMEOUT))
+    client = RedisKeyring(keyring_address(settings, _WATCH_TIMEOUT))
     return KeyringWatch(
         ask_time=client.time,
         check=client.check,
@@ -295,7 +296,10 @@ def _keyring_watch(settings: PlatformSettings) -> KeyringWatch:
     )
 
 
-def _kafka_settings(settings: PlatformSettings, service: str, instance: str) -> KafkaSettings:
+def kafka_settings(
+    settings: PlatformSettings, service: str, instance: str, *, request_timeout_s: float = 15.0
+) -> KafkaSettings:
+    """Where the cluster is, and the way in: the password is read from its file."""
     kafka = settings.kafka
     return KafkaSettings(
         bootstrap=kafka.bootstrap,
@@ -309,6 +313,7 @@ def _kafka_settings(settings: PlatformSettings, service: str, instance: str) -> 
         ca_file=kafka.ca_file,
         certificate_file=kafka.certificate_file,
         key_file=kafka.key_file,
+        request_timeout_s=request_timeout_s,
     )
 
 
