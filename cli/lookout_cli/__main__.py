@@ -6,7 +6,16 @@ import signal
 import typer
 from lookout.telemetry.logs import configure_logging
 
-from lookout_cli.commands import deployment, evaluate, models, report, topics, verify, watchlist
+from lookout_cli.commands import (
+    deployment,
+    evaluate,
+    keyring,
+    models,
+    report,
+    topics,
+    verify,
+    watchlist,
+)
 from lookout_cli.commands.bench import bench
 from lookout_cli.commands.closure import closure
 from lookout_cli.commands.demo import demo
@@ -29,6 +38,7 @@ app.add_typer(watchlist.app, name="watchlist")
 app.add_typer(deployment.app, name="deployment")
 app.add_typer(models.app, name="models")
 app.add_typer(topics.app, name="topics")
+app.add_typer(keyring.app, name="keyring")
 verify.app.command("closure")(closure)
 app.add_typer(verify.app, name="verify")
 app.add_typer(evaluate.app, name="evaluate")

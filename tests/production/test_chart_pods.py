@@ -150,9 +150,9 @@ def test_secrets_come_from_secrets_that_exist_before_and_are_in_no_value() -> No
             assert document["stringData"] == {"username": "lookout-monitor"}
     for service, _, environment in services(render(PRODUCTION)):
         for name, entry in environment.items():
-            secret = re.search(r"PASSWORD|SECRET|API_KEY|WEBHOOK_URL|TOKEN", name)
-            if secret and not name.endswith("_FILE"):
-                assert "secretKeyRef" in entry["valueFrom"], f"{service}: {name}"
+            assert "secretKeyRef" not in entry.get("valueFrom", {}), f"{service}: {name}"
+            if re.search(r"PASSWORD|SECRET|API_KEY|WEBHOOK_URL|TOKEN", name):
+                assert name.endswith("_FILE"), f"{service}: {name}"
 
 
 def test_long_lived_keys_are_mounted_only_where_they_are_used() -> None:

@@ -24,21 +24,22 @@ SET_BY_THE_CHART: Mapping[str, frozenset[str]] = {
     "": frozenset(
         {
             *("instance", "topic_prefix", "kafka", "metrics_host", "metrics_port"),
-            *("registry_url", "registry_username", "registry_password_file"),
-            *("keyring_url", "keyring_username", "keyring_password_file"),
+            *("registry_url", "registry_username", "registry_password_file", "registry_ca_file"),
+            *("keyring_url", "keyring_username", "keyring_password_file", "keyring_ca_file"),
+            *("keyring_certificate_file", "keyring_key_file"),
             *("vault_folder", "vault_secret_file", "trust_file", "models_folder"),
         }
     ),
     "capture": frozenset({"cameras", "cameras_file"}),
     "matching": frozenset(
-        {"gallery", "gallery_folder", "gallery_url", "gallery_api_key", "gallery_ca"}
+        {"gallery", "gallery_folder", "gallery_url", "gallery_api_key_file", "gallery_ca"}
     ),
     "keeper": frozenset(
-        {"anchor_folder", "anchor_webhook_url", "anchor_webhook_secret_file"},
+        {"anchor_folder", "anchor_webhook_url_file", "anchor_webhook_secret_file"},
     ),
     "console": frozenset(
         {
-            *("database_url", "database_password_file", "database_ca_file"),
+            *("database_url", "database_url_file", "database_password_file", "database_ca_file"),
             *("host", "port", "tls", "certificate_file", "certificate_key_file"),
             *("oidc_client_secret_file", "first_link_file", "channels_file", "push_key_file"),
         }
@@ -48,6 +49,7 @@ SET_BY_THE_CHART: Mapping[str, frozenset[str]] = {
 
 NOT_SET_IN_A_CLUSTER = {
     "LOOKOUT_CAPTURE_CAMERAS",  # a list in a file of a Secret instead
+    "LOOKOUT_CONSOLE_DATABASE_URL_FILE",  # for a URL that holds the password: that has a file of its own
     "LOOKOUT_KAFKA_STATIC_MEMBERSHIP",  # pods of a Deployment have new names: they leave the group when they stop
 }
 

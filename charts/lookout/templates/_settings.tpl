@@ -21,14 +21,25 @@ Takes root, service, uses, facts and, of capture, set.
 - {{ dict "name" "keyring" "secret" . "files" (list (dict "key" (include "lookout.for" (list $values.keyring.passwordKey $.service)) "env" "LOOKOUT_KEYRING_PASSWORD_FILE")) | toJson }}
 {{- end }}
 {{- with $values.keyring.ca.existingSecret }}
-- {{ dict "name" "keyring-ca" "secret" . "files" (list (dict "key" $values.keyring.ca.key)) | toJson }}
+- {{ dict "name" "keyring-ca" "secret" . "files" (list (dict "key" $values.keyring.ca.key "env" "LOOKOUT_KEYRING_CA_FILE")) | toJson }}
+{{- end }}
+{{- with $values.keyring.certificate.existingSecret }}
+- {{ dict "name" "keyring-certificate" "secret" (include "lookout.for" (list . $.service)) "files" (list (dict "key" "tls.crt" "env" "LOOKOUT_KEYRING_CERTIFICATE_FILE") (dict "key" "tls.key" "env" "LOOKOUT_KEYRING_KEY_FILE")) | toJson }}
 {{- end }}
 {{- end }}
-{{- if and $uses.registry $values.registry.url $values.registry.existingSecret }}
-- {{ dict "name" "registry" "secret" $values.registry.existingSecret "files" (list (dict "key" $values.registry.passwordKey "env" "LOOKOUT_REGISTRY_PASSWORD_FILE")) | toJson }}
+{{- if and $uses.registry $values.registry.url }}
+{{- with $values.registry.existingSecret }}
+- {{ dict "name" "registry" "secret" . "files" (list (dict "key" $values.registry.passwordKey "env" "LOOKOUT_REGISTRY_PASSWORD_FILE")) | toJson }}
 {{- end }}
-{{- if and $uses.qdrant (eq $values.gallery.kind "server") $values.gallery.ca.existingSecret }}
-- {{ dict "name" "gallery-ca" "secret" $values.gallery.ca.existingSecret "files" (list (dict "key" $values.gallery.ca.key "env" "LOOKOUT_MATCHING_GALLERY_CA")) | toJson }}
+{{- with $values.registry.ca.existingSecret }}
+- {{ dict "name" "registry-ca" "secret" . "files" (list (dict "key" $values.registry.ca.key "env" "LOOKOUT_REGISTRY_CA_FILE")) | toJson }}
+{{- end }}
+{{- end }}
+{{- if and $uses.qdrant (eq $values.gallery.kind "server") }}
+- {{ dict "name" "gallery" "secret" $values.gallery.existingSecret "files" (list (dict "key" $values.gallery.apiKeyKey "env" "LOOKOUT_MATCHING_GALLERY_API_KEY_FILE")) | toJson }}
+{{- with $values.gallery.ca.existingSecret }}
+- {{ dict "name" "gallery-ca" "secret" . "files" (list (dict "key" $values.gallery.ca.key "env" "LOOKOUT_MATCHING_GALLERY_CA")) | toJson }}
+{{- end }}
 {{- end }}
 {{- if $uses.database }}
 {{- with $values.database.existingSecret }}
@@ -42,7 +53,7 @@ Takes root, service, uses, facts and, of capture, set.
 - {{ dict "name" "cameras" "secret" .existingSecret "files" (list (dict "key" (default "cameras" .key) "env" "LOOKOUT_CAPTURE_CAMERAS_FILE")) | toJson }}
 {{- end }}
 {{- if and $uses.anchors $values.anchors.webhook.existingSecret }}
-- {{ dict "name" "anchor" "secret" $values.anchors.webhook.existingSecret "files" (list (dict "key" $values.anchors.webhook.tokenKey "env" "LOOKOUT_KEEPER_ANCHOR_WEBHOOK_SECRET_FILE")) | toJson }}
+- {{ dict "name" "anchor" "secret" $values.anchors.webhook.existingSecret "files" (list (dict "key" $values.anchors.webhook.urlKey "env" "LOOKOUT_KEEPER_ANCHOR_WEBHOOK_URL_FILE") (dict "key" $values.anchors.webhook.tokenKey "env" "LOOKOUT_KEEPER_ANCHOR_WEBHOOK_SECRET_FILE")) | toJson }}
 {{- end }}
 {{- if eq .service "console" }}
 {{- with $values.console.tls.existingSecret }}
@@ -91,8 +102,6 @@ Takes root, service, uses, facts and, of capture, set.
 {{- $values := .root.Values }}
 {{- if $values.inChart.valkey.enabled -}}
 redis://{{ include "lookout.fullname" .root }}-valkey:6379
-{{- else if $values.keyring.ca.existingSecret -}}
-{{ $values.keyring.url }}?ssl_ca_certs=/etc/lookout/keyring-ca/{{ $values.keyring.ca.key }}
 {{- else -}}
 {{ $values.keyring.url }}
 {{- end }}
@@ -165,18 +174,12 @@ postgresql+pg8000://lookout@{{ include "lookout.fullname" . }}-postgresql/lookou
 {{- include "lookout.variable" (list "LOOKOUT_MATCHING_GALLERY" $values.gallery.kind) }}
 {{- if eq $values.gallery.kind "server" }}
 {{- include "lookout.variable" (list "LOOKOUT_MATCHING_GALLERY_URL" (include "lookout.gallery.url" .root)) }}
-- name: LOOKOUT_MATCHING_GALLERY_API_KEY
-  valueFrom: {secretKeyRef: {name: {{ $values.gallery.existingSecret }}, key: {{ $values.gallery.apiKeyKey }}}}
 {{- else }}
 {{- include "lookout.variable" (list "LOOKOUT_MATCHING_GALLERY_FOLDER" "/run/lookout/gallery") }}
 {{- end }}
 {{- else if eq .service "keeper" }}
 {{- if $values.anchors.existingClaim }}
 {{- include "lookout.variable" (list "LOOKOUT_KEEPER_ANCHOR_FOLDER" "/var/lib/lookout/anchors") }}
-{{- end }}
-{{- with $values.anchors.webhook.existingSecret }}
-- name: LOOKOUT_KEEPER_ANCHOR_WEBHOOK_URL
-  valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $values.anchors.webhook.urlKey }}}}
 {{- end }}
 {{- else if eq .service "console" }}
 {{- include "lookout.variable" (list "LOOKOUT_CONSOLE_HOST" "0.0.0.0") }}

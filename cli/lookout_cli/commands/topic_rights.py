@@ -15,6 +15,7 @@ from lookout_cli.production.acl_formats import as_commands, as_json, as_users
 from lookout_cli.production.acls import USER_PREFIX, Principal, principals
 from lookout_cli.production.asyncapi import document
 from lookout_cli.production.granting import grant_all
+from lookout_cli.production.kafka_users import make_users
 from lookout_cli.production.strimzi import API_VERSION, Labels, as_topics
 from lookout_cli.session import connected
 
@@ -70,13 +71,19 @@ def acls(
         bool,
         typer.Option("--apply", help="Grant what is missing on the cluster that is connected to."),
     ] = False,
+    passwords: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --apply: make the users, too, by SCRAM passwords in ROLE.password here."
+        ),
+    ] = None,
     state: StateOption = DEFAULT_STATE_FOLDER,
 ) -> None:
     """Who may do what on Kafka: every service the topics that name it, and nothing else."""
     with told_plainly():
         found = principals(load_catalogue(prefix=prefix), only=only or (), user_prefix=user_prefix)
         if apply:
-            _apply(found, state)
+            _apply(found, state, passwords)
         elif form is Format.COMMANDS:
             typer.echo(as_commands(found, bootstrap=bootstrap, admin_file=admin_file), nl=False)
         elif form is Format.STRIMZI:
@@ -123,10 +130,12 @@ def asyncapi(
             err.print(f"written to {to}")
 
 
-def _apply(found: Sequence[Principal], state: Path) -> None:
+def _apply(found: Sequence[Principal], state: Path, passwords: Path | None) -> None:
     with connected(state) as session:
         kafka = session.platform.kafka
         assert kafka is not None, "a session without a broker of its own is on Kafka"  # noqa: S101 - for mypy
+        if passwords is not None:
+            out.print(f"{make_users(kafka, found, passwords)} users have their passwords")
         granted = grant_all(kafka, found)
     out.print(f"{granted} rights of {len(found)} principals are granted")
 

@@ -36,12 +36,7 @@ def grant_all(settings: KafkaSettings, principals: Sequence[Principal]) -> int:
     Raises:
         StreamError: the cluster does not answer, has no authorizer, or these credentials may not do this.
     """
-    wanted = [
-        binding
-        for principal in principals
-        for grant in principal.grants
-        for binding in _bindings(principal, grant)
-    ]
+    wanted = [binding for principal in principals for binding in bindings(principal)]
     admin = AdminClient(dict(settings.client()))
     try:
         for answer in admin.create_acls(
@@ -51,6 +46,11 @@ def grant_all(settings: KafkaSettings, principals: Sequence[Principal]) -> int:
     except KafkaException as error:
         raise StreamError(f"rights cannot be granted: {error.args[0]}") from error
     return len(wanted)
+
+
+def bindings(principal: Principal) -> Sequence[AclBinding]:
+    """A principal's grants in the library's type."""
+    return [binding for grant in principal.grants for binding in _bindings(principal, grant)]
 
 
 def _bindings(principal: Principal, grant: Grant) -> Sequence[AclBinding]:

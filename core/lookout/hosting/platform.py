@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -258,17 +259,17 @@ def make_platform(
     Info("lookout_build", "What runs here.", registry=registry).info(
         {"version": lookout.__version__, "service": service}
     )
-    kafka = None if broker is not None else _kafka_settings(settings, service, instance)
+    kafka = None if broker is not None else kafka_settings(settings, service, instance)
     return Platform(
         service=service,
         instance=instance,
         settings=settings,
         catalogue=catalogue,
         codec=Codec(catalogue=catalogue, ids=_schema_ids(settings), source=f"/lookout/{service}"),
-        broker=broker or KafkaBroker(_kafka_settings(settings, service, instance)),
+        broker=broker or KafkaBroker(kafka_settings(settings, service, instance)),
         kafka=kafka,
         keyring=RedisKeyring(
-            _keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
+            keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
         ),
         keyring_watch=_keyring_watch(settings),
         vault=FileVault(settings.vault_folder, read_secret_file(settings.vault_secret_file)),
@@ -278,18 +279,22 @@ def make_platform(
     )
 
 
-def _keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringAddress:
+def keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringAddress:
+    """Where the keyring is, and the way in: the password is read from its file."""
     return KeyringAddress(
         url=settings.keyring_url,
         username=settings.keyring_username,
         password=secret_of(settings.keyring_password_file),
         timeout=timeout,
+        ca_file=settings.keyring_ca_file,
+        certificate_file=settings.keyring_certificate_file,
+        key_file=settings.keyring_key_file,
     )
 
 
 def _keyring_watch(settings: PlatformSettings) -> KeyringWatch:
     # A client of its own: it must not stand in line behind the service's calls.
-    client = RedisKeyring(_keyring_address(settings, _WATCH_TIMEOUT))
+    client = RedisKeyring(keyring_address(settings, _WATCH_TIMEOUT))
     return KeyringWatch(
         ask_time=client.time,
         check=client.check,
@@ -298,7 +303,10 @@ def _keyring_watch(settings: PlatformSettings) -> KeyringWatch:
     )
 
 
-def _kafka_settings(settings: PlatformSettings, service: str, instance: str) -> KafkaSettings:
+def kafka_settings(
+    settings: PlatformSettings, service: str, instance: str, *, request_timeout_s: float = 15.0
+) -> KafkaSettings:
+    """Where the cluster is, and the way in: the password is read from its file."""
     kafka = settings.kafka
     return KafkaSettings(
         bootstrap=kafka.bootstrap,
@@ -312,6 +320,7 @@ def _kafka_settings(settings: PlatformSettings, service: str, instance: str) -> 
         ca_file=kafka.ca_file,
         certificate_file=kafka.certificate_file,
         key_file=kafka.key_file,
+        request_timeout_s=request_timeout_s,
     )
 
 
@@ -322,6 +331,12 @@ def _schema_ids(settings: PlatformSettings) -> SchemaIds:
     auth = (
         (settings.registry_username, password) if settings.registry_username and password else None
     )
+    ca = settings.registry_ca_file
     return RegistrySchemaIds(
-        httpx.Client(base_url=settings.registry_url, auth=auth, timeout=_REGISTRY_TIMEOUT_S)
+        httpx.Client(
+            base_url=settings.registry_url,
+            auth=auth,
+            timeout=_REGISTRY_TIMEOUT_S,
+            verify=True if ca is None else ssl.create_default_context(cafile=str(ca)),
+        )
     )

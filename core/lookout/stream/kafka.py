@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -40,6 +40,15 @@ _NO_LEADER_YET = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
     }
 )
+
+_REFUSED = {
+    KafkaError._AUTHENTICATION: (  # noqa: SLF001 - the library spells its local error codes so
+        "these credentials are refused: see LOOKOUT_KAFKA_USERNAME and the file that LOOKOUT_KAFKA_PASSWORD_FILE names"
+    ),
+    KafkaError._SSL: (  # noqa: SLF001 - same
+        "the TLS handshake failed: see LOOKOUT_KAFKA_CA_FILE, LOOKOUT_KAFKA_CERTIFICATE_FILE and LOOKOUT_KAFKA_KEY_FILE"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +120,7 @@ class KafkaBroker:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._admin_client: AdminClient | None = None
+        self._refused = ""
 
     def consumer(
         self, *, group: str, topics: Sequence[str], rebalance: Rebalance | None = None
@@ -207,9 +217,15 @@ class KafkaBroker:
     @property
     def _admin(self) -> AdminClient:
         if self._admin_client is None:
-            config: dict[str, str | int | float | bool] = self._settings.client()
+            # The stubs know no callbacks here; the library does.
+            config = cast(Config, {**self._settings.client(), "error_cb": self._heard})
             self._admin_client = AdminClient(config, logger=_log)
         return self._admin_client
+
+    def _heard(self, error: KafkaError) -> None:
+        """Remember that credentials were refused: the call itself only tells that time was up."""
+        if error.code() in _REFUSED:
+            self._refused = _REFUSED[error.code()]
 
     def _fetching(self) -> Config:
         return (
@@ -285,7 +301,9 @@ class KafkaBroker:
         try:
             return call()
         except KafkaException as error:
-            raise StreamError(f"{doing} failed: {error.args[0]}") from error
+            self._admin.poll(0)  # hears what there is to hear
+            why = self._refused or error.args[0]
+            raise StreamError(f"{doing} failed: {why}") from error
 
 
 def _code(error: KafkaException) -> int:

@@ -206,11 +206,17 @@ def _emitting(platform: Platform) -> Callable[[Sequence[Event]], None]:
 
 def make_store(settings: Settings) -> Store:
     """The database of the settings. `OSError` where a file of theirs cannot be read."""
-    return Store(_database(settings), ca=settings.database_ca_file)
+    return Store(database_url(settings), ca=settings.database_ca_file)
 
 
-def _database(settings: Settings) -> str:
-    url = make_url(settings.database_url)
+def database_url(settings: Settings) -> str:
+    """The store's URL, password included: for the driver, and nobody else."""
+    if settings.database_url_file is None and make_url(settings.database_url).password:
+        raise ValueError(
+            "LOOKOUT_CONSOLE_DATABASE_URL holds a password: put the URL into a file, and name that in "
+            "LOOKOUT_CONSOLE_DATABASE_URL_FILE"
+        )
+    url = make_url(secret_of(settings.database_url_file) or settings.database_url)
     password = secret_of(settings.database_password_file)
     if password is not None:
         url = url.set(password=password)

@@ -11,19 +11,23 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Secrets are files, named by path."""
 
-    model_config = SettingsConfigDict(env_prefix="LOOKOUT_CONSOLE_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LOOKOUT_CONSOLE_", frozen=True, hide_input_in_errors=True
+    )
 
     database_url: str = Field(
         default="sqlite:///console.db",
         description="SQLAlchemy URL without a password: sqlite:///FILE, or postgresql+pg8000://USER@HOST/NAME",
+    )
+    database_url_file: Path | None = Field(
+        default=None, description="file with the URL instead, which may then hold the password"
     )
     database_password_file: Path | None = Field(
         default=None, description="file with the database's password"
     )
     database_ca_file: Path | None = Field(
         default=None,
-        description="CA certificates (PEM) of the database server: its certificate is checked, and without TLS there is no"
-        " connection. Unset, PostgreSQL's driver takes any certificate, or none",
+        description="CA certificates (PEM) that sign the database server's: TLS, or no connection (PostgreSQL)",
     )
     signer: str = Field(
         default="console",

@@ -26,7 +26,7 @@ class Store:
     """The database. ``reading`` takes no lock; ``writing`` gives transactions that nobody else writes beside (SQLite)."""
 
     def __init__(self, url: str, *, ca: Path | None = None) -> None:
-        """With ``ca`` (PEM) the server must show a certificate of that authority, in its own name."""
+        """``ca`` (PEM) signs the server's certificate: connections are TLS then, or are not made (PostgreSQL)."""
         tls = {} if ca is None else {"ssl_context": ssl.create_default_context(cafile=str(ca))}
         self.reading: Engine = create_engine(url, pool_pre_ping=True, connect_args=tls)
         if self.reading.dialect.name == "sqlite":
