@@ -155,6 +155,22 @@ def test_secrets_come_from_secrets_that_exist_before_and_are_in_no_value() -> No
                 assert name.endswith("_FILE"), f"{service}: {name}"
 
 
+def test_a_service_link_would_break_a_setting_so_there_are_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    documents = render(PRODUCTION)
+    links = {
+        f"{one['metadata']['name'].upper().replace('-', '_')}_PORT"
+        for one in documents
+        if one["kind"] == "Service"
+    }
+    assert {"LOOKOUT_METRICS_PORT", "LOOKOUT_CONSOLE_PORT"} <= links
+    monkeypatch.setenv("LOOKOUT_METRICS_PORT", "tcp://10.96.0.1:9100")
+    with pytest.raises(ValueError, match="metrics_port"):
+        PlatformSettings()
+    assert all(pod["enableServiceLinks"] is False for _, pod in pods(documents))
+
+
 def test_long_lived_keys_are_mounted_only_where_they_are_used() -> None:
     vaults = {}
     for service, pod, _ in services(render(PRODUCTION)):
