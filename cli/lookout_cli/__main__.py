@@ -11,6 +11,7 @@ from lookout_cli.commands.bench import bench
 from lookout_cli.commands.closure import closure
 from lookout_cli.commands.demo import demo
 from lookout_cli.commands.doctor import doctor
+from lookout_cli.commands.metrics import dashboards, metrics
 from lookout_cli.commands.purge import purge
 from lookout_cli.commands.soak import soak
 from lookout_cli.commands.up import up
@@ -35,6 +36,8 @@ app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(report.app, name="report")
 app.command()(purge)
 app.command()(doctor)
+app.command()(metrics)
+app.command()(dashboards)
 app.command()(soak)
 app.command()(bench)
 

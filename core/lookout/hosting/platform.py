@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar, cast
 
 import httpx
-from prometheus_client import CollectorRegistry, Info
+from prometheus_client import CollectorRegistry
 
-import lookout
 from lookout.codec import Codec
 from lookout.events import Deployment, Erasure, Event
 from lookout.hosting.authority import FollowedAuthority, signature_check
 from lookout.hosting.footing import Footing, KeyringWatch, Limits
+from lookout.hosting.metrics import KeyringWatchMetrics, ServiceMetrics, tell_model
 from lookout.hosting.settings import PlatformSettings, secret_of
 from lookout.schema_ids import LockedSchemaIds, RegistrySchemaIds, SchemaIds
 from lookout.sealing.issuer import BlockIssuer
@@ -62,6 +62,7 @@ class Platform:
     vault: FileVault
     trust: TrustStore
     registry: CollectorRegistry
+    told: ServiceMetrics
     health: Health
     kafka: KafkaSettings | None
     clock: Clock = utc_now
@@ -91,13 +92,12 @@ class Platform:
         loaded = load_pack(
             self.settings.pack, self.settings.models_folder, provider=self.settings.onnx_provider
         )
-        Info("lookout_model", "The model pack in use.", registry=self.registry).info(
-            {
-                "pack": loaded.pack.name,
-                "version": loaded.pack.version,
-                "sha256": loaded.pack.sha256,
-                "provider": loaded.provider,
-            }
+        tell_model(
+            self.registry,
+            pack=loaded.pack.name,
+            version=loaded.pack.version,
+            sha256=loaded.pack.sha256,
+            provider=loaded.provider,
         )
         return loaded
 
@@ -248,9 +248,6 @@ def make_platform(
     instance = settings.instance or f"{service}-{socket.gethostname()}-{os.getpid()}"
     catalogue = load_catalogue(prefix=settings.topic_prefix)
     registry = CollectorRegistry()
-    Info("lookout_build", "What runs here.", registry=registry).info(
-        {"version": lookout.__version__, "service": service}
-    )
     kafka = None if broker is not None else _kafka_settings(settings, instance)
     return Platform(
         service=service,
@@ -263,10 +260,11 @@ def make_platform(
         keyring=RedisKeyring(
             _keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
         ),
-        keyring_watch=_keyring_watch(settings),
+        keyring_watch=_keyring_watch(settings, registry),
         vault=FileVault(settings.vault_folder, read_secret_file(settings.vault_secret_file)),
         trust=TrustStore.load(settings.trust_file),
         registry=registry,
+        told=ServiceMetrics(registry, service=service),
         health=Health(stalled_after_s=settings.stalled_after_s),
     )
 
@@ -280,7 +278,7 @@ def _keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringA
     )
 
 
-def _keyring_watch(settings: PlatformSettings) -> KeyringWatch:
+def _keyring_watch(settings: PlatformSettings, registry: CollectorRegistry) -> KeyringWatch:
     # A client of its own: it must not stand in line behind the service's calls.
     client = RedisKeyring(_keyring_address(settings, _WATCH_TIMEOUT))
     return KeyringWatch(
@@ -288,6 +286,7 @@ def _keyring_watch(settings: PlatformSettings) -> KeyringWatch:
         check=client.check,
         clock=utc_now,
         limits=Limits(clocks_differ=timedelta(seconds=settings.clocks_differ_s)),
+        metrics=KeyringWatchMetrics(registry),
     )
 
 
