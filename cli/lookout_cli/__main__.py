@@ -14,6 +14,7 @@ from lookout_cli.commands.doctor import doctor
 from lookout_cli.commands.metrics import dashboards, metrics
 from lookout_cli.commands.purge import purge
 from lookout_cli.commands.soak import soak
+from lookout_cli.commands.support_bundle import support_bundle
 from lookout_cli.commands.up import up
 from lookout_cli.commands.watch import watch
 
@@ -38,6 +39,7 @@ app.command()(purge)
 app.command()(doctor)
 app.command()(metrics)
 app.command()(dashboards)
+app.command("support-bundle")(support_bundle)
 app.command()(soak)
 app.command()(bench)
 

@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 import httpx
 from prometheus_client import CollectorRegistry
 
+import lookout
 from lookout.codec import Codec
 from lookout.events import Deployment, Erasure, Event
 from lookout.hosting.authority import FollowedAuthority, signature_check
@@ -30,6 +31,7 @@ from lookout.stream.kafka import KafkaBroker, KafkaSettings
 from lookout.stream.ports import Broker, Clock, Producer
 from lookout.stream.processor import Processor
 from lookout.stream.runner import Rhythm, Runner
+from lookout.stream.tracing import StageTracing, Traced, Untraced
 from lookout.telemetry.health import Health
 from lookout.telemetry.metrics import StreamMetrics
 from lookout.topics import Catalogue, load_catalogue
@@ -107,6 +109,27 @@ class Platform:
             if self._metrics is None:
                 self._metrics = StreamMetrics(self.registry)
             return self._metrics
+
+    def tracing(self) -> StageTracing:
+        """The traces of this service, for the one thread that asks; none unless the settings name a collector."""
+        settings = self.settings
+        if not settings.traces_endpoint:
+            return Untraced()
+        # Imported here: a service without traces does not load the library.
+        from lookout.telemetry.otlp import OtlpTracer, otlp_exporter  # noqa: PLC0415
+
+        ca_file = settings.traces_ca_file
+        tracer = OtlpTracer(
+            exporter=otlp_exporter(
+                settings.traces_endpoint, ca_file=str(ca_file) if ca_file else None
+            ),
+            service=self.service,
+            instance=self.instance,
+            version=lookout.__version__,
+            sample=settings.traces_sample,
+        )
+        self._closers.append(tracer.close)
+        return Traced(tracer, self.service)
 
     def emit(self, event: Event) -> None:
         """Produce an event and wait for the acknowledgement."""
@@ -221,6 +244,7 @@ class Platform:
             on_turn=self.health.turned,
             on_trouble=self.troubled,
             why_not=self.footing.why_not,
+            tracing=self.tracing(),
         )
 
     def closing(self, close: Callable[[], None]) -> None:

@@ -18,6 +18,7 @@ from support.rule_files import (
 
 _TEMPLATED = re.compile(r"\$labels\.(\w+)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_LINK = re.compile(r"\]\(([^)]+)\)")
 ALERTS = [(path.stem, rule) for path in ALERT_FILES for rule in alerts_in(path)]
 
 
@@ -74,6 +75,17 @@ def test_the_runbook_explains_no_alert_that_there_is_not() -> None:
     headings = _HEADING.findall((ROOT / "docs" / "runbook.md").read_text())
     explained = {heading for heading in headings if heading.startswith("Lookout")}
     assert explained == {rule["alert"] for _, rule in ALERTS}
+
+
+def test_every_link_within_the_runbook_leads_somewhere() -> None:
+    page = ROOT / "docs" / "runbook.md"
+    links = _LINK.findall(page.read_text())
+    assert links
+    for target in links:
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors_of(linked), target
 
 
 def test_an_overdue_key_is_an_alert_after_five_seconds() -> None:
