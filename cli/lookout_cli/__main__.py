@@ -20,8 +20,10 @@ from lookout_cli.commands.bench import bench
 from lookout_cli.commands.closure import closure
 from lookout_cli.commands.demo import demo
 from lookout_cli.commands.doctor import doctor
+from lookout_cli.commands.metrics import dashboards, metrics
 from lookout_cli.commands.purge import purge
 from lookout_cli.commands.soak import soak
+from lookout_cli.commands.support_bundle import support_bundle
 from lookout_cli.commands.up import up
 from lookout_cli.commands.watch import watch
 
@@ -45,6 +47,9 @@ app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(report.app, name="report")
 app.command()(purge)
 app.command()(doctor)
+app.command()(metrics)
+app.command()(dashboards)
+app.command("support-bundle")(support_bundle)
 app.command()(soak)
 app.command()(bench)
 

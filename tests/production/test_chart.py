@@ -193,6 +193,8 @@ BAD: Sequence[tuple[str, object, str]] = (
     ("database.ca.existingSecret", "", "database.ca.existingSecret"),
     ("registry.url", "http://registry:8081", "registry.url"),
     ("registry.username", "", "registry.username must be set"),
+    ("traces.endpoint", "http://collector:4318", "traces.endpoint"),
+    ("traces.peers", [], "traces is used"),
     ("gallery.url", "http://qdrant:6333", "gallery.url"),
     ("gallery.existingSecret", "", "gallery.url and gallery.existingSecret"),
     ("settings.demonstration", True, "settings.demonstration"),

@@ -80,6 +80,7 @@ def test_who_reaches_what_is_what_the_data_flow_says() -> None:
     assert reach("9093/TCP") == services
     assert reach("6379/TCP", word="keyring") == services
     assert reach("8443/TCP", word="registry") == services
+    assert reach("4318/TCP", word="collector") == services
     assert reach("6333/TCP") == {"matching"}
     assert reach("5432/TCP") == {"console", "migrations"}
     assert reach("554/TCP", word="192.0.2.0/28") == {"capture-high-street"}

@@ -26,7 +26,7 @@ SET_BY_THE_CHART: Mapping[str, frozenset[str]] = {
             *("instance", "topic_prefix", "kafka", "metrics_host", "metrics_port"),
             *("registry_url", "registry_username", "registry_password_file", "registry_ca_file"),
             *("keyring_url", "keyring_username", "keyring_password_file", "keyring_ca_file"),
-            *("keyring_certificate_file", "keyring_key_file"),
+            *("keyring_certificate_file", "keyring_key_file", "traces_endpoint", "traces_ca_file"),
             *("vault_folder", "vault_secret_file", "trust_file", "models_folder"),
         }
     ),

@@ -176,19 +176,22 @@ def expected(
 
 def _outward(values: Mapping[str, Any], to: str, names: Sequence[str]) -> Iterator[Connection]:
     section = {
-        **{name: values[name] for name in ("kafka", "keyring", "registry", "database", "dns")},
+        **{
+            name: values[name]
+            for name in ("kafka", "keyring", "registry", "database", "dns", "traces")
+        },
         "qdrant": values["gallery"],
         "anchors": values["anchors"],
         "identity": values["console"]["identity"],
         "notifications": values["console"]["notifications"],
     }.get(to)
     unused = {
-        "traces": section is None,
+        "traces": not values["traces"]["endpoint"],
         "qdrant": values["gallery"]["kind"] != "server",
         "registry": not values["registry"]["url"],
         "anchors": not values["anchors"]["webhook"]["existingSecret"],
     }
-    if unused.get(to) or section is None:
+    if section is None or unused.get(to):
         return
     for peer in section["peers"]:
         for name in names:

@@ -6,8 +6,8 @@ Where an edge leads, as JSON: {peers, port}; nothing where it is not used. Takes
 {{- $to := index . 1 }}
 {{- $values := $root.Values }}
 {{- $stores := dict "keyring" "valkey" "qdrant" "qdrant" "database" "postgresql" }}
-{{- $section := dict "kafka" $values.kafka "keyring" $values.keyring "registry" $values.registry "qdrant" $values.gallery "database" $values.database "identity" $values.console.identity "notifications" $values.console.notifications "anchors" $values.anchors "dns" $values.dns "traces" (dict) }}
-{{- $used := dict "kafka" true "keyring" true "registry" (ne $values.registry.url "") "qdrant" (eq $values.gallery.kind "server") "database" $values.services.console.enabled "identity" (not (empty $values.console.identity.peers)) "notifications" (not (empty $values.console.notifications.peers)) "anchors" (ne $values.anchors.webhook.existingSecret "") "dns" true "traces" false }}
+{{- $section := dict "kafka" $values.kafka "keyring" $values.keyring "registry" $values.registry "qdrant" $values.gallery "database" $values.database "identity" $values.console.identity "notifications" $values.console.notifications "anchors" $values.anchors "dns" $values.dns "traces" $values.traces }}
+{{- $used := dict "kafka" true "keyring" true "registry" (ne $values.registry.url "") "qdrant" (eq $values.gallery.kind "server") "database" $values.services.console.enabled "identity" (not (empty $values.console.identity.peers)) "notifications" (not (empty $values.console.notifications.peers)) "anchors" (ne $values.anchors.webhook.existingSecret "") "dns" true "traces" (ne $values.traces.endpoint "") }}
 {{- if index $used $to }}
 {{- $store := dig $to "" $stores }}
 {{- if and $store (index $values.inChart (default "valkey" $store)).enabled }}

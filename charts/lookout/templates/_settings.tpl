@@ -35,6 +35,9 @@ Takes root, service, uses, facts and, of capture, set.
 - {{ dict "name" "registry-ca" "secret" . "files" (list (dict "key" $values.registry.ca.key "env" "LOOKOUT_REGISTRY_CA_FILE")) | toJson }}
 {{- end }}
 {{- end }}
+{{- if and $uses.traces $values.traces.endpoint $values.traces.ca.existingSecret }}
+- {{ dict "name" "traces-ca" "secret" $values.traces.ca.existingSecret "files" (list (dict "key" $values.traces.ca.key "env" "LOOKOUT_TRACES_CA_FILE")) | toJson }}
+{{- end }}
 {{- if and $uses.qdrant (eq $values.gallery.kind "server") }}
 - {{ dict "name" "gallery" "secret" $values.gallery.existingSecret "files" (list (dict "key" $values.gallery.apiKeyKey "env" "LOOKOUT_MATCHING_GALLERY_API_KEY_FILE")) | toJson }}
 {{- with $values.gallery.ca.existingSecret }}
@@ -145,6 +148,9 @@ redis://{{ include "lookout.fullname" .root }}-valkey:6379
 {{- with $values.registry.username }}
 {{- include "lookout.variable" (list "LOOKOUT_REGISTRY_USERNAME" .) }}
 {{- end }}
+{{- end }}
+{{- if and $uses.traces $values.traces.endpoint }}
+{{- include "lookout.variable" (list "LOOKOUT_TRACES_ENDPOINT" $values.traces.endpoint) }}
 {{- end }}
 {{- if .facts.models }}
 {{- include "lookout.variable" (list "LOOKOUT_MODELS_FOLDER" "/var/lib/lookout/models") }}

@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar, cast
 
 import httpx
-from prometheus_client import CollectorRegistry, Info
+from prometheus_client import CollectorRegistry
 
 import lookout
 from lookout.codec import Codec
 from lookout.events import Deployment, Erasure, Event
 from lookout.hosting.authority import FollowedAuthority, signature_check
 from lookout.hosting.footing import Footing, KeyringWatch, Limits
+from lookout.hosting.metrics import KeyringWatchMetrics, ServiceMetrics, tell_model
 from lookout.hosting.settings import PlatformSettings, secret_of
 from lookout.schema_ids import LockedSchemaIds, RegistrySchemaIds, SchemaIds
 from lookout.sealing.issuer import BlockIssuer
@@ -31,6 +32,7 @@ from lookout.stream.kafka import KafkaBroker, KafkaSettings
 from lookout.stream.ports import Broker, Clock, Producer
 from lookout.stream.processor import Processor
 from lookout.stream.runner import Rhythm, Runner
+from lookout.stream.tracing import StageTracing, Traced, Untraced
 from lookout.telemetry.health import Health
 from lookout.telemetry.metrics import StreamMetrics
 from lookout.topics import Catalogue, load_catalogue
@@ -63,6 +65,7 @@ class Platform:
     vault: FileVault
     trust: TrustStore
     registry: CollectorRegistry
+    told: ServiceMetrics
     health: Health
     kafka: KafkaSettings | None
     clock: Clock = utc_now
@@ -93,13 +96,12 @@ class Platform:
         loaded = load_pack(
             self.settings.pack, self.settings.models_folder, provider=self.settings.onnx_provider
         )
-        Info("lookout_model", "The model pack in use.", registry=self.registry).info(
-            {
-                "pack": loaded.pack.name,
-                "version": loaded.pack.version,
-                "sha256": loaded.pack.sha256,
-                "provider": loaded.provider,
-            }
+        tell_model(
+            self.registry,
+            pack=loaded.pack.name,
+            version=loaded.pack.version,
+            sha256=loaded.pack.sha256,
+            provider=loaded.provider,
         )
         return loaded
 
@@ -109,6 +111,27 @@ class Platform:
             if self._metrics is None:
                 self._metrics = StreamMetrics(self.registry)
             return self._metrics
+
+    def tracing(self) -> StageTracing:
+        """The traces of this service, for the one thread that asks; none unless the settings name a collector."""
+        settings = self.settings
+        if not settings.traces_endpoint:
+            return Untraced()
+        # Imported here: a service without traces does not load the library.
+        from lookout.telemetry.otlp import OtlpTracer, otlp_exporter  # noqa: PLC0415
+
+        ca_file = settings.traces_ca_file
+        tracer = OtlpTracer(
+            exporter=otlp_exporter(
+                settings.traces_endpoint, ca_file=str(ca_file) if ca_file else None
+            ),
+            service=self.service,
+            instance=self.instance,
+            version=lookout.__version__,
+            sample=settings.traces_sample,
+        )
+        self._closers.append(tracer.close)
+        return Traced(tracer, self.service)
 
     def emit(self, event: Event) -> None:
         """Produce an event and wait for the acknowledgement."""
@@ -229,6 +252,7 @@ class Platform:
             on_turn=self.health.turned,
             on_trouble=self.troubled,
             why_not=self.footing.why_not,
+            tracing=self.tracing(),
         )
 
     def closing(self, close: Callable[[], None]) -> None:
@@ -256,9 +280,6 @@ def make_platform(
     instance = settings.instance or f"{service}-{socket.gethostname()}-{os.getpid()}"
     catalogue = load_catalogue(prefix=settings.topic_prefix)
     registry = CollectorRegistry()
-    Info("lookout_build", "What runs here.", registry=registry).info(
-        {"version": lookout.__version__, "service": service}
-    )
     kafka = None if broker is not None else kafka_settings(settings, service, instance)
     return Platform(
         service=service,
@@ -271,10 +292,11 @@ def make_platform(
         keyring=RedisKeyring(
             keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
         ),
-        keyring_watch=_keyring_watch(settings),
+        keyring_watch=_keyring_watch(settings, registry),
         vault=FileVault(settings.vault_folder, read_secret_file(settings.vault_secret_file)),
         trust=TrustStore.load(settings.trust_file),
         registry=registry,
+        told=ServiceMetrics(registry, service=service),
         health=Health(stalled_after_s=settings.stalled_after_s),
     )
 
@@ -292,7 +314,7 @@ def keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringAd
     )
 
 
-def _keyring_watch(settings: PlatformSettings) -> KeyringWatch:
+def _keyring_watch(settings: PlatformSettings, registry: CollectorRegistry) -> KeyringWatch:
     # A client of its own: it must not stand in line behind the service's calls.
     client = RedisKeyring(keyring_address(settings, _WATCH_TIMEOUT))
     return KeyringWatch(
@@ -300,6 +322,7 @@ def _keyring_watch(settings: PlatformSettings) -> KeyringWatch:
         check=client.check,
         clock=utc_now,
         limits=Limits(clocks_differ=timedelta(seconds=settings.clocks_differ_s)),
+        metrics=KeyringWatchMetrics(registry),
     )
 
 

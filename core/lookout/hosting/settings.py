@@ -146,6 +146,17 @@ class PlatformSettings(BaseSettings):
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level to log"
     )
+    traces_endpoint: str = Field(
+        default="",
+        pattern="^(https?://.+)?$",
+        description="OTLP collector over HTTP, such as http://127.0.0.1:4318; without, no traces are made",
+    )
+    traces_sample: float = Field(
+        default=1.0, ge=0, le=1, description="share of images whose way is traced"
+    )
+    traces_ca_file: Path | None = Field(
+        default=None, description="CA certificates (PEM) of the collector"
+    )
     stalled_after_s: float = Field(
         default=30.0, gt=0, description="a loop silent this long makes /livez fail"
     )
