@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,17 +26,18 @@ _BUILD_S = 1500
 Document = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
 class Refused(Exception):  # noqa: N818 - it is an answer
     """What Helm said instead of rendering."""
 
-    said: str
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
 
 
 @cache
 def helm() -> str:
     """Helm's program. Built from its released source where it is not there; skips, and says why, where it cannot be."""
-    cached = _CACHE / "bin" / "helm"
+    cached = _CACHE / f"helm-{HELM}" / "helm"
     if not cached.exists():
         go = shutil.which("go")
         if go is None:
@@ -52,10 +52,10 @@ def helm() -> str:
         )
         if built.returncode:
             pytest.skip(f"no Helm: go install failed: {built.stderr.splitlines()[-1]}")
-    told = subprocess.run(
-        ["go", "version", "-m", cached], capture_output=True, text=True, check=False
-    )
-    assert f"helm.sh/helm/v3\t{HELM}\t" in told.stdout, f"{cached} is not Helm {HELM}: remove it"
+        told = subprocess.run(
+            [go, "version", "-m", cached], capture_output=True, text=True, check=True
+        ).stdout
+        assert f"helm.sh/helm/v3\t{HELM}\t" in told, f"{cached} is not Helm {HELM}"
     return str(cached)
 
 
@@ -66,9 +66,16 @@ def render(*files: Path, overlay: object = None, kubernetes: str = KUBERNETES[-1
 
 
 def notes(*files: Path) -> str:
-    """What `helm install` would say at its end."""
-    arguments = ["--namespace", "lookout", "--dry-run=client"]
-    return _run("install", files, None, arguments, KUBERNETES[-1]).partition("NOTES:")[2]
+    """What `helm install` would say at its end. Helm tells it to a cluster only, so it is rendered as a template here."""
+    with tempfile.TemporaryDirectory() as folder:
+        chart = shutil.copytree(CHART, Path(folder) / "lookout")
+        text = (chart / "templates" / "NOTES.txt").read_text()
+        wrapped = f'{{{{ define "notes" }}}}{text}{{{{ end }}}}\nkind: Notes\nsaid: {{{{ include "notes" . | toJson }}}}'
+        (chart / "templates" / "notes.yaml").write_text(wrapped)
+        arguments = ["--show-only", "templates/notes.yaml", "--namespace", "lookout"]
+        answer = _run("template", files, None, arguments, KUBERNETES[-1], chart=chart)
+    said: str = yaml.safe_load(answer)["said"]
+    return said
 
 
 def lint(*files: Path, overlay: object = None, kubernetes: str = KUBERNETES[-1]) -> str:
@@ -77,17 +84,21 @@ def lint(*files: Path, overlay: object = None, kubernetes: str = KUBERNETES[-1])
 
 
 def _run(
-    command: str, files: Sequence[Path], overlay: object, arguments: Sequence[str], kubernetes: str
+    command: str,
+    files: Sequence[Path],
+    overlay: object,
+    arguments: Sequence[str],
+    kubernetes: str,
+    *,
+    chart: Path = CHART,
 ) -> str:
     with tempfile.TemporaryDirectory() as folder:
         over = Path(folder) / "overlay.json"
         over.write_text(json.dumps(overlay or {}))
-        # Not as a plain install: that asks a cluster for its version.
-        name = [] if command == "lint" else ["lookout"]
+        name = ["lookout"] if command == "template" else []
         values = [word for file in (*files, over) for word in ("--values", str(file))]
-        versions = [] if command == "install" else ["--kube-version", kubernetes]
         done = subprocess.run(
-            [helm(), command, *name, str(CHART), *values, *versions, *arguments],
+            [helm(), command, *name, chart, *values, "--kube-version", kubernetes, *arguments],
             capture_output=True,
             text=True,
             timeout=120,
