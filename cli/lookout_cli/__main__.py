@@ -9,6 +9,7 @@ from lookout.telemetry.logs import configure_logging
 from lookout_cli.commands import (
     deployment,
     evaluate,
+    keyring,
     models,
     prepare,
     report,
@@ -20,8 +21,10 @@ from lookout_cli.commands.bench import bench
 from lookout_cli.commands.closure import closure
 from lookout_cli.commands.demo import demo
 from lookout_cli.commands.doctor import doctor
+from lookout_cli.commands.metrics import dashboards, metrics
 from lookout_cli.commands.purge import purge
 from lookout_cli.commands.soak import soak
+from lookout_cli.commands.support_bundle import support_bundle
 from lookout_cli.commands.up import up
 from lookout_cli.commands.watch import watch
 
@@ -38,6 +41,7 @@ app.add_typer(watchlist.app, name="watchlist")
 app.add_typer(deployment.app, name="deployment")
 app.add_typer(models.app, name="models")
 app.add_typer(topics.app, name="topics")
+app.add_typer(keyring.app, name="keyring")
 verify.app.command("closure")(closure)
 app.add_typer(verify.app, name="verify")
 app.add_typer(evaluate.app, name="evaluate")
@@ -45,6 +49,9 @@ app.add_typer(report.app, name="report")
 app.add_typer(prepare.app, name="prepare")
 app.command()(purge)
 app.command()(doctor)
+app.command()(metrics)
+app.command()(dashboards)
+app.command("support-bundle")(support_bundle)
 app.command()(soak)
 app.command()(bench)
 

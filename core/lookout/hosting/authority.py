@@ -26,6 +26,10 @@ class FollowedAuthority:
         if latest is None or deployment.updated_at >= latest.updated_at:
             self._deployments = {**self._deployments, deployment.deployment_id: deployment}
 
+    def known(self) -> bool:
+        """Whether all that was published is known, so that silence means that there is no deployment."""
+        return self._known()
+
     def latest(self, deployment_id: str) -> Deployment | None:
         """The latest record of a deployment, in force or not."""
         return self._deployments.get(deployment_id)

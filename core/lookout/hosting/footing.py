@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from prometheus_client import CollectorRegistry
+
+from lookout.hosting.metrics import KeyringWatchMetrics
 from lookout.sealing.ports import KeyringUnavailableError
 from lookout.stream.ports import Clock
 
@@ -43,6 +46,7 @@ class KeyringWatch:
         check: Callable[[], None],
         clock: Clock,
         limits: Limits | None = None,
+        metrics: KeyringWatchMetrics | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """``ask_time`` must raise `KeyringUnavailableError` within half a second when there is no answer.
@@ -53,6 +57,7 @@ class KeyringWatch:
         self._ask_time, self._check = ask_time, check
         self._clock, self._monotonic = clock, monotonic
         self._limits = limits or Limits()
+        self._metrics = metrics or KeyringWatchMetrics(CollectorRegistry())
         self._reason = "the keyring has not answered yet"
         self._checked = False
         self._slow = 0
@@ -88,6 +93,7 @@ class KeyringWatch:
             theirs = self._ask_time()
         except KeyringUnavailableError as error:
             self._checked = False
+            self._metrics.unanswered()
             self._trouble(str(error))
             return
         took = self._monotonic() - began
@@ -98,6 +104,7 @@ class KeyringWatch:
         limits = self._limits
         # Where between asking and hearing it looked at its clock, nobody knows.
         half = timedelta(seconds=took / 2)
+        self._metrics.answered(took_s=took, ahead_s=(ahead - half).total_seconds())
         if abs(ahead - half) > limits.clocks_differ + half:
             self._trouble(
                 f"this service's clock differs from the keyring's by more than {limits.clocks_differ.total_seconds():g} s: "

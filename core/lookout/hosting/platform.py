@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import httpx
-from prometheus_client import CollectorRegistry, Info
+from prometheus_client import CollectorRegistry
 
 import lookout
 from lookout.codec import Codec
 from lookout.events import Deployment, Erasure, Event
 from lookout.hosting.authority import FollowedAuthority, signature_check
 from lookout.hosting.footing import Footing, KeyringWatch, Limits
+from lookout.hosting.metrics import KeyringWatchMetrics, ServiceMetrics, tell_model
 from lookout.hosting.settings import PlatformSettings, secret_of
 from lookout.schema_ids import LockedSchemaIds, RegistrySchemaIds, SchemaIds
 from lookout.sealing.issuer import BlockIssuer
@@ -30,6 +32,7 @@ from lookout.stream.kafka import KafkaBroker, KafkaSettings
 from lookout.stream.ports import Broker, Clock, Producer
 from lookout.stream.processor import Processor
 from lookout.stream.runner import Rhythm, Runner
+from lookout.stream.tracing import StageTracing, Traced, Untraced
 from lookout.telemetry.health import Health
 from lookout.telemetry.metrics import StreamMetrics
 from lookout.topics import Catalogue, load_catalogue
@@ -65,6 +68,7 @@ class Platform:
     vault: FileVault
     trust: TrustStore
     registry: CollectorRegistry
+    told: ServiceMetrics
     health: Health
     kafka: KafkaSettings | None
     clock: Clock = utc_now
@@ -75,6 +79,7 @@ class Platform:
     _shared: Producer | None = None
     _metrics: StreamMetrics | None = None
     _key_metrics: KeyMetrics | None = None
+    _authority: FollowedAuthority | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def topic(self, kind: type[object]) -> str:
@@ -109,13 +114,12 @@ class Platform:
         return pack
 
     def _tell_pack(self, pack: "ModelPack", provider: str) -> None:
-        Info("lookout_model", "The model pack in use.", registry=self.registry).info(
-            {
-                "pack": pack.name,
-                "version": pack.version,
-                "sha256": pack.sha256,
-                "provider": provider,
-            }
+        tell_model(
+            self.registry,
+            pack=pack.name,
+            version=pack.version,
+            sha256=pack.sha256,
+            provider=provider,
         )
 
     def metrics(self) -> StreamMetrics:
@@ -124,6 +128,27 @@ class Platform:
             if self._metrics is None:
                 self._metrics = StreamMetrics(self.registry)
             return self._metrics
+
+    def tracing(self) -> StageTracing:
+        """The traces of this service, for the one thread that asks; none unless the settings name a collector."""
+        settings = self.settings
+        if not settings.traces_endpoint:
+            return Untraced()
+        # Imported here: a service without traces does not load the library.
+        from lookout.telemetry.otlp import OtlpTracer, otlp_exporter  # noqa: PLC0415
+
+        ca_file = settings.traces_ca_file
+        tracer = OtlpTracer(
+            exporter=otlp_exporter(
+                settings.traces_endpoint, ca_file=str(ca_file) if ca_file else None
+            ),
+            service=self.service,
+            instance=self.instance,
+            version=lookout.__version__,
+            sample=settings.traces_sample,
+        )
+        self._closers.append(tracer.close)
+        return Traced(tracer, self.service)
 
     def emit(self, event: Event) -> None:
         """Produce an event and wait for the acknowledgement."""
@@ -203,7 +228,13 @@ class Platform:
         known: list[Follower] = []
         authority = FollowedAuthority(known=lambda: bool(known) and known[0].healthy())
         known.append(self.follow(Deployment, authority.heard, signed=True))
+        self._authority = authority
         return authority
+
+    def nothing_in_force(self) -> bool:
+        """Whether it is known, of a service that works by authority, that no deployment is in force."""
+        authority = self._authority
+        return authority is not None and authority.known() and not authority.in_force(self.clock())
 
     def runner(
         self,
@@ -238,6 +269,7 @@ class Platform:
             on_turn=self.health.turned,
             on_trouble=self.troubled,
             why_not=self.footing.why_not,
+            tracing=self.tracing(),
         )
 
     def closing(self, close: Callable[[], None]) -> None:
@@ -265,54 +297,61 @@ def make_platform(
     instance = settings.instance or f"{service}-{socket.gethostname()}-{os.getpid()}"
     catalogue = load_catalogue(prefix=settings.topic_prefix)
     registry = CollectorRegistry()
-    Info("lookout_build", "What runs here.", registry=registry).info(
-        {"version": lookout.__version__, "service": service}
-    )
-    kafka = None if broker is not None else _kafka_settings(settings, instance)
+    kafka = None if broker is not None else kafka_settings(settings, service, instance)
     return Platform(
         service=service,
         instance=instance,
         settings=settings,
         catalogue=catalogue,
         codec=Codec(catalogue=catalogue, ids=_schema_ids(settings), source=f"/lookout/{service}"),
-        broker=broker or KafkaBroker(_kafka_settings(settings, instance)),
+        broker=broker or KafkaBroker(kafka_settings(settings, service, instance)),
         kafka=kafka,
         keyring=RedisKeyring(
-            _keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
+            keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
         ),
-        keyring_watch=_keyring_watch(settings),
+        keyring_watch=_keyring_watch(settings, registry),
         vault=FileVault(settings.vault_folder, read_secret_file(settings.vault_secret_file)),
         trust=TrustStore.load(settings.trust_file),
         registry=registry,
+        told=ServiceMetrics(registry, service=service),
         health=Health(stalled_after_s=settings.stalled_after_s),
     )
 
 
-def _keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringAddress:
+def keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringAddress:
+    """Where the keyring is, and the way in: the password is read from its file."""
     return KeyringAddress(
         url=settings.keyring_url,
         username=settings.keyring_username,
         password=secret_of(settings.keyring_password_file),
         timeout=timeout,
+        ca_file=settings.keyring_ca_file,
+        certificate_file=settings.keyring_certificate_file,
+        key_file=settings.keyring_key_file,
     )
 
 
-def _keyring_watch(settings: PlatformSettings) -> KeyringWatch:
+def _keyring_watch(settings: PlatformSettings, registry: CollectorRegistry) -> KeyringWatch:
     # A client of its own: it must not stand in line behind the service's calls.
-    client = RedisKeyring(_keyring_address(settings, _WATCH_TIMEOUT))
+    client = RedisKeyring(keyring_address(settings, _WATCH_TIMEOUT))
     return KeyringWatch(
         ask_time=client.time,
         check=client.check,
         clock=utc_now,
         limits=Limits(clocks_differ=timedelta(seconds=settings.clocks_differ_s)),
+        metrics=KeyringWatchMetrics(registry),
     )
 
 
-def _kafka_settings(settings: PlatformSettings, instance: str) -> KafkaSettings:
+def kafka_settings(
+    settings: PlatformSettings, service: str, instance: str, *, request_timeout_s: float = 15.0
+) -> KafkaSettings:
+    """Where the cluster is, and the way in: the password is read from its file."""
     kafka = settings.kafka
     return KafkaSettings(
         bootstrap=kafka.bootstrap,
         client_id=instance,
+        reader_group=f"{settings.topic_prefix}{service}-reader",
         group_instance_id=instance if kafka.static_membership else None,
         security_protocol=kafka.security_protocol,
         sasl_mechanism=kafka.sasl_mechanism or "SCRAM-SHA-512",
@@ -321,6 +360,7 @@ def _kafka_settings(settings: PlatformSettings, instance: str) -> KafkaSettings:
         ca_file=kafka.ca_file,
         certificate_file=kafka.certificate_file,
         key_file=kafka.key_file,
+        request_timeout_s=request_timeout_s,
     )
 
 
@@ -331,6 +371,12 @@ def _schema_ids(settings: PlatformSettings) -> SchemaIds:
     auth = (
         (settings.registry_username, password) if settings.registry_username and password else None
     )
+    ca = settings.registry_ca_file
     return RegistrySchemaIds(
-        httpx.Client(base_url=settings.registry_url, auth=auth, timeout=_REGISTRY_TIMEOUT_S)
+        httpx.Client(
+            base_url=settings.registry_url,
+            auth=auth,
+            timeout=_REGISTRY_TIMEOUT_S,
+            verify=True if ca is None else ssl.create_default_context(cafile=str(ca)),
+        )
     )

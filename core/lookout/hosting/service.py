@@ -10,7 +10,6 @@ from types import FrameType
 from typing import NoReturn, Protocol
 
 import structlog
-from prometheus_client import Gauge
 
 from lookout.events import ServiceState
 from lookout.hosting.memory import keep_freed_memory
@@ -124,11 +123,6 @@ class _Hosted:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._service: Service | None = None
-        self._running = Gauge(
-            "lookout_service_running",
-            "1 while the service works, 0 while it is NOT RUNNING.",
-            registry=platform.registry,
-        )
 
     def run(self, service: Service, stop: threading.Event) -> None:
         self._service = service
@@ -139,9 +133,15 @@ class _Hosted:
         """For the status topic, readiness and metrics. Asked from the status thread."""
         found = self._found()
         not_running = found[0] is ServiceState.NOT_RUNNING
-        self._platform.health.set_ready(found[1] if not_running else "")
-        self._running.set(0 if not_running else 1)
+        self._platform.health.set_ready(found[1] if not_running else "", idle=self._idle())
+        self._platform.told.show(found[0])
         return found
+
+    def _idle(self) -> bool:
+        """Whether everything is there but a deployment in force."""
+        platform = self._platform
+        in_the_way = platform.footing.why_not() or platform.trouble
+        return self._service is not None and not in_the_way and platform.nothing_in_force()
 
     def _found(self) -> State:
         why = self._platform.footing.why_not() or self._platform.trouble

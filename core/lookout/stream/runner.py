@@ -26,6 +26,7 @@ from lookout.stream.ports import (
     RetryableError,
 )
 from lookout.stream.processor import Delivery, Outcome, Processor, Rejection
+from lookout.stream.tracing import StageTracing, Untraced
 from lookout.telemetry.metrics import StreamMetrics
 
 E = TypeVar("E", bound=Event)
@@ -87,6 +88,7 @@ class Runner(Generic[E]):
         on_trouble: Callable[[str | None], None],
         why_not: Callable[[], str] = lambda: "",
         rhythm: Rhythm | None = None,
+        tracing: StageTracing | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """``on_trouble`` is told why the runner waits, and None when it goes on; ``producer`` is its alone.
@@ -100,6 +102,7 @@ class Runner(Generic[E]):
         self._dead_letters = dead_letters
         self._on_turn, self._on_trouble, self._why_not = on_turn, on_trouble, why_not
         self._rhythm = rhythm or Rhythm()
+        self._tracing = tracing or Untraced()
         self._messages: dict[Position, Message] = {}
         self._owned: set[Partition] = set()
         self._held: dict[Position, Message] = {}
@@ -178,11 +181,15 @@ class Runner(Generic[E]):
         deliveries = self._insist(lambda: self._decoded(messages))
         if deliveries is None:
             return
-        outcome = self._insist(lambda: self._processor.process(deliveries))
-        if outcome is None:
-            return
-        self._dead_letters.passed(len(deliveries) - len(outcome.reject))
-        self._carry_out(consumer, list(self._messages), outcome)
+        self._tracing.begin(deliveries)
+        try:
+            outcome = self._insist(lambda: self._processor.process(deliveries))
+            if outcome is None:
+                return
+            self._dead_letters.passed(len(deliveries) - len(outcome.reject))
+            self._carry_out(consumer, list(self._messages), outcome)
+        finally:
+            self._tracing.end()
         self._measure(deliveries, started)
 
     def _decoded(self, messages: Sequence[Message]) -> list[Delivery[E]]:
@@ -236,7 +243,7 @@ class Runner(Generic[E]):
         """Produce and flush; the keys of what no broker would take, for which there is nobody left to open them."""
         undeliverable: list[Destruction] = []
         for event in events:
-            message = self._codec.outgoing(event)
+            message = self._codec.outgoing(event, traceparent=self._tracing.traceparent_of(event))
             try:
                 self._producer.produce(message)
             except InvalidMessageError as error:

@@ -41,6 +41,7 @@ def build(platform: Platform, settings: Settings) -> Service:
         stream_metrics=platform.metrics(),
         instance=platform.instance,
         on_turn=platform.health.turned,
+        tracing=platform.tracing(),
     )
 
 

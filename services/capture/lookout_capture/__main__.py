@@ -23,10 +23,11 @@ def build(platform: Platform, settings: Settings) -> Service:
     platform.follow(ServiceStatus, board.heard)
     producer = platform.broker.producer()
     platform.closing(producer.close)
+    tracing = platform.tracing()
 
     def emit(frames: Sequence[Frame]) -> None:
         for frame in frames:
-            producer.produce(platform.codec.outgoing(frame))
+            producer.produce(platform.codec.outgoing(frame, traceparent=tracing.made(frame)))
 
     def upstream(now: datetime) -> str | None:
         platform.health.turned()

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from lookout.events import ServiceState
 from lookout.hosting.footing import Footing, KeyringWatch
+from lookout.hosting.metrics import KeyringWatchMetrics, ServiceMetrics
 from lookout.sealing.ports import KeyringUnavailableError
+from prometheus_client import CollectorRegistry
 
 START = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
@@ -23,9 +26,17 @@ class Rig:
     checks: int = field(default=0)
 
     def __post_init__(self) -> None:
+        self.registry = CollectorRegistry()
         self.watch = KeyringWatch(
-            ask_time=self._ask, check=self._check, clock=self._now, monotonic=lambda: self.elapsed
+            ask_time=self._ask,
+            check=self._check,
+            clock=self._now,
+            monotonic=lambda: self.elapsed,
+            metrics=KeyringWatchMetrics(self.registry),
         )
+
+    def told(self, series: str) -> float:
+        return self.registry.get_sample_value(series) or 0.0
 
     def look(self, times: int = 1) -> str:
         for _ in range(times):
@@ -140,3 +151,31 @@ def test_a_footing_holds_while_all_of_it_does(said: list[str], why: str) -> None
 
 def _saying(words: str) -> Callable[[], str]:
     return lambda: words
+
+
+def test_answers_of_the_keyring_and_those_that_did_not_come_are_measured() -> None:
+    rig = Rig(takes_s=0.1, ahead_s=0.5)
+    rig.look(3)
+    rig.available = False
+    rig.look(2)
+    assert rig.told("lookout_keyring_answer_seconds_count") == 3
+    assert rig.told("lookout_keyring_answer_seconds_sum") == pytest.approx(0.3)
+    assert rig.told("lookout_keyring_clock_ahead_seconds") == pytest.approx(0.5)
+    assert rig.told("lookout_keyring_unanswered_total") == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "running", "degraded"),
+    [
+        (ServiceState.LIVE, 1, 0),
+        (ServiceState.DEGRADED, 1, 1),
+        (ServiceState.NOT_RUNNING, 0, 0),
+    ],
+)
+def test_how_a_service_is_shows_in_its_metrics(
+    state: ServiceState, running: int, degraded: int
+) -> None:
+    registry = CollectorRegistry()
+    ServiceMetrics(registry, service="matching").show(state)
+    assert registry.get_sample_value("lookout_service_running") == running
+    assert registry.get_sample_value("lookout_service_degraded") == degraded

@@ -42,3 +42,9 @@ def message_of(message: Any) -> Message:
 def position_of(message: Any) -> Position:
     """Where one of Faust's raw messages lies."""
     return Position(Partition(message.topic, message.partition), message.offset)
+
+
+def traceparent_of(message: Any) -> str | None:
+    """The W3C trace context that a message came with."""
+    header = dict(message.headers or ()).get("traceparent")
+    return None if header is None else header.decode("ascii", "replace")

@@ -35,13 +35,20 @@ from lookout.stream.ports import (
     RetryableError,
     StreamError,
 )
+from lookout.stream.processor import Delivery
+from lookout.stream.tracing import StageTracing, Untraced
 from lookout.telemetry.metrics import StreamMetrics
 from lookout.telemetry.status import State
 from lookout.topics import Catalogue
 
 from lookout_alerting.adapters.faust_app import FaustNames, FaustParts, build_app
 from lookout_alerting.adapters.faust_consumer import SeekingConsumer
-from lookout_alerting.adapters.faust_messages import Outbox, message_of, position_of
+from lookout_alerting.adapters.faust_messages import (
+    Outbox,
+    message_of,
+    position_of,
+    traceparent_of,
+)
 from lookout_alerting.adapters.progress import GroupOffsets, Progress
 from lookout_alerting.adapters.rows import UnreadableRowError, decode_row, encode_row
 from lookout_alerting.adapters.standstill import Standstill
@@ -84,6 +91,7 @@ class FaustWorker:
         stream_metrics: StreamMetrics,
         instance: str,
         on_turn: Callable[[], None],
+        tracing: StageTracing | None = None,
     ) -> None:
         self._kafka = kafka
         self._matches = catalogue.topic_of(Match)
@@ -105,6 +113,7 @@ class FaustWorker:
         )
         self._instance = instance
         self._on_turn = on_turn
+        self._tracing = tracing or Untraced()
         self._state: State = (ServiceState.NOT_RUNNING, "starting")
         self._failure: BaseException | None = None
         self._draining = False
@@ -253,6 +262,13 @@ class FaustWorker:
         except InvalidMessageError as error:
             await self._reject(message, error)
             return
+        self._tracing.begin([Delivery(match, position_of(message), traceparent_of(message))])
+        try:
+            await self._decide(match, message)
+        finally:
+            self._tracing.end()
+
+    async def _decide(self, match: Match, message: Any) -> None:
         rows = self._parts.table
         now = self._clock()
         decision = decide(
@@ -316,12 +332,9 @@ class FaustWorker:
             await self._produce(letter)
 
     async def _send(self, event: Event, cause: Any) -> None:
-        traceparent = dict(cause.headers or ()).get("traceparent")
-        await self._produce(
-            self._codec.outgoing(
-                event, traceparent=None if traceparent is None else traceparent.decode()
-            )
-        )
+        # Without traces of its own it hands on what it was given.
+        traceparent = self._tracing.traceparent_of(event) or traceparent_of(cause)
+        await self._produce(self._codec.outgoing(event, traceparent=traceparent))
 
     async def _produce(self, message: Outgoing, *, partition: int | None = None) -> None:
         """Send, and return when every in-sync replica has it. `DeliveryError` if that cannot be had."""

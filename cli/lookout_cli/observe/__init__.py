@@ -1,0 +1,1 @@
+"""What there is to watch: the metrics of every service, and the dashboards over them."""

@@ -1,0 +1,1 @@
+"""What may leave the house when somebody else is asked for help."""

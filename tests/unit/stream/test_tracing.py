@@ -1,0 +1,296 @@
+"""One trace leads from an image to its alert; a span says which stage and when, and nothing of anybody."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from lookout.events import (
+    Alert,
+    Category,
+    Embedding,
+    Event,
+    Face,
+    Frame,
+    Match,
+    Response,
+    Sealed,
+    Sighting,
+    Track,
+)
+from lookout.stream.ports import Partition, Position
+from lookout.stream.processor import Delivery
+from lookout.stream.tracing import ATTRIBUTES, Attributes, StageTracing, Traced, Untraced
+from lookout.telemetry.otlp import OtlpTracer
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+SEALED = Sealed(key_id="key-1", nonce=b"n" * 12, ciphertext=b"c" * 32)
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+FRAME = Frame(
+    deployment_id="deployment-1",
+    frame_id="frame-1",
+    camera_id="camera-1",
+    sequence=0,
+    captured_at=AT,
+    width=640,
+    height=360,
+    image=SEALED,
+)
+FACE = Face(
+    deployment_id="deployment-1",
+    face_id="face-1",
+    track_id="track-1",
+    camera_id="camera-1",
+    frame_id="frame-1",
+    captured_at=AT,
+    shot=0,
+    box=(0.0, 0.0, 9.0, 9.0),
+    landmarks=(0.0,) * 10,
+    quality=0.5,
+    pack_sha256="0" * 64,
+    chip_size=112,
+    chip=SEALED,
+    thumbnail=SEALED,
+)
+EMBEDDING = Embedding(
+    deployment_id="deployment-1",
+    face_id="face-1",
+    track_id="track-1",
+    camera_id="camera-1",
+    captured_at=AT,
+    shot=0,
+    quality=0.5,
+    pack_sha256="0" * 64,
+    template=SEALED,
+    thumbnail=SEALED,
+)
+MATCH = Match(
+    deployment_id="deployment-1",
+    match_id="match-1",
+    entry_id="entry-1",
+    face_id="face-1",
+    track_id="track-1",
+    camera_id="camera-1",
+    captured_at=AT,
+    matched_at=AT,
+    score=0.625,
+    threshold=0.5,
+    rank=1,
+    margin=0.125,
+    confirmed_by=2,
+    category=Category.MISSING_AT_RISK,
+    response=Response.AMBER,
+    demonstration=True,
+    thumbnail=SEALED,
+)
+ALERT = Alert(
+    deployment_id="deployment-1",
+    alert_id="alert-1",
+    revision=1,
+    entry_id="entry-1",
+    category=Category.MISSING_AT_RISK,
+    response=Response.AMBER,
+    threshold=0.5,
+    margin=0.125,
+    captured_at=AT,
+    alerted_at=AT,
+    sightings=(
+        Sighting(
+            match_id="match-1",
+            face_id="face-1",
+            track_id="track-1",
+            camera_id="camera-1",
+            captured_at=AT,
+            score=0.625,
+        ),
+    ),
+    demonstration=True,
+    thumbnail=SEALED,
+)
+# What came in, and what came of it, stage by stage.
+WAY: Sequence[tuple[str, Event, Event]] = (
+    ("detection", FRAME, FACE),
+    ("embedding", FACE, EMBEDDING),
+    ("matching", EMBEDDING, MATCH),
+    ("alerting", MATCH, ALERT),
+)
+# Ids and measures that would tell of somebody.
+TELLING = {"face-1", "track-1", "match-1", "entry-1", "alert-1", "key-1", "frame-1", "0.625"}
+
+
+@dataclass
+class Collector:
+    """The library's own exporter, in memory, shared by all services of a test."""
+
+    exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
+    tracers: list[OtlpTracer] = field(default_factory=list)
+
+    def stage(self, name: str, *, sample: float = 1.0, remembered: int = 16) -> Traced:
+        tracer = OtlpTracer(
+            exporter=self.exporter,
+            service=name,
+            instance=f"{name}-1",
+            version="1",
+            sample=sample,
+        )
+        self.tracers.append(tracer)
+        return Traced(tracer, name, remembered=remembered)
+
+    def spans(self) -> Sequence[ReadableSpan]:
+        # Closing a tracer would close the exporter, which then keeps nothing.
+        for tracer in self.tracers:
+            assert tracer._provider.force_flush()
+        return self.exporter.get_finished_spans()
+
+
+@pytest.fixture(name="collector")
+def collector_fixture() -> Any:
+    collector = Collector()
+    yield collector
+    for tracer in collector.tracers:
+        tracer.close()
+
+
+def delivery(event: Event, traceparent: str | None, offset: int = 0) -> Delivery[Any]:
+    return Delivery(event, Position(Partition("lookout.frames", 0), offset), traceparent)
+
+
+def through_all_stages(collector: Collector) -> None:
+    carried = collector.stage("capture").made(FRAME)
+    for name, came, went in WAY:
+        stage = collector.stage(name)
+        stage.begin([delivery(came, carried)])
+        carried = stage.traceparent_of(went)
+        stage.end()
+
+
+def test_from_the_image_to_the_alert_is_one_trace(collector: Collector) -> None:
+    through_all_stages(collector)
+    spans = {span.name: span for span in collector.spans()}
+    stages = ["capture", "detection", "embedding", "matching", "alerting"]
+    assert sorted(spans) == sorted(stages)
+    assert len({span.context.trace_id for span in spans.values() if span.context}) == 1
+    assert spans["capture"].parent is None
+    for before, after in pairwise(stages):
+        parent, context = spans[after].parent, spans[before].context
+        assert parent is not None
+        assert context is not None
+        assert parent.span_id == context.span_id
+
+
+def test_the_first_span_begins_when_the_image_was_taken(collector: Collector) -> None:
+    collector.stage("capture").made(replace(FRAME, captured_at=AT + timedelta(seconds=0.25)))
+    (span,) = collector.spans()
+    assert span.start_time == int((AT.timestamp() + 0.25) * 1e9)
+
+
+def test_a_span_tells_nothing_of_anybody(collector: Collector) -> None:
+    through_all_stages(collector)
+    for span in collector.spans():
+        told = dict(span.attributes or {})
+        assert set(told) <= ATTRIBUTES
+        assert not TELLING & {str(value) for value in told.values()}
+        assert not span.events
+        written = span.to_json()
+        assert not [word for word in TELLING if word in written]
+
+
+def test_what_is_not_sampled_carries_nothing(collector: Collector) -> None:
+    capture = collector.stage("capture", sample=0.0)
+    assert capture.made(FRAME) is None
+    assert not collector.spans()
+
+
+def test_a_trace_that_was_begun_goes_on_whatever_the_share(collector: Collector) -> None:
+    stage = collector.stage("detection", sample=0.0)
+    stage.begin([delivery(FRAME, PARENT)])
+    assert str(stage.traceparent_of(FACE)).startswith(PARENT[:36])
+
+
+@pytest.mark.parametrize(
+    "header", ["", "00-a-b-01", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", "\ufffd"]
+)
+def test_a_header_that_is_no_traceparent_is_passed_over(collector: Collector, header: str) -> None:
+    stage = collector.stage("detection")
+    stage.begin([delivery(FRAME, header)])
+    assert stage.traceparent_of(FACE) is None
+    stage.end()
+    assert not collector.spans()
+
+
+def test_a_match_of_a_shot_of_an_earlier_batch_goes_on_from_that_shot(collector: Collector) -> None:
+    stage = collector.stage("matching")
+    stage.begin([delivery(EMBEDDING, PARENT)])
+    stage.end()
+    stage.begin([])
+    assert str(stage.traceparent_of(MATCH)).startswith(PARENT[:36])
+
+
+def test_only_so_many_records_are_remembered(collector: Collector) -> None:
+    stage = collector.stage("detection", remembered=2)
+    frames = [replace(FRAME, frame_id=f"frame-{number}") for number in (1, 2, 3)]
+    stage.begin([delivery(frame, PARENT, at) for at, frame in enumerate(frames)])
+    known = [
+        stage.traceparent_of(replace(FACE, frame_id=frame.frame_id)) is not None for frame in frames
+    ]
+    assert known == [False, True, True]
+
+
+def test_what_came_of_nothing_known_and_what_is_no_passage_carry_nothing(
+    collector: Collector,
+) -> None:
+    stage = collector.stage("detection")
+    stage.begin([delivery(FRAME, None)])
+    assert stage.traceparent_of(FACE) is None
+    track = Track(
+        deployment_id="deployment-1",
+        track_id="track-1",
+        camera_id="camera-1",
+        first_seen=AT,
+        last_seen=AT,
+        frames=1,
+        shots=1,
+        rejected=(),
+    )
+    assert stage.traceparent_of(track) is None
+
+
+def test_without_traces_nothing_is_carried() -> None:
+    stage: StageTracing = Untraced()
+    stage.begin([delivery(FRAME, PARENT)])
+    assert stage.traceparent_of(FACE) is None
+    assert stage.made(FRAME) is None
+    stage.end()
+
+
+def test_a_tracer_keeps_no_attribute_that_it_was_not_given(collector: Collector) -> None:
+    attributes: Attributes = {"lookout.camera": "camera-1"}
+    span = collector.stage("capture")._tracer.begin("capture", parent=None, attributes=attributes)
+    assert span is not None
+    span.end()
+    (seen,) = collector.spans()
+    assert dict(seen.attributes or {}) == attributes
+    assert set(seen.resource.attributes) <= {
+        "service.namespace",
+        "service.name",
+        "service.instance.id",
+        "service.version",
+    }
+
+
+def test_a_service_without_traces_has_no_exporter_and_no_thread_of_one() -> None:
+    # The client of the keyring loads the SDK where it finds it, and does nothing with it unless told.
+    code = (
+        "import sys, lookout.hosting.service, lookout_capture.__main__, lookout_alerting.__main__;"
+        "from redis.observability.recorder import _get_or_create_collector as redis_tells;"
+        "named = ('opentelemetry.exporter', 'opentelemetry.sdk.trace.export', 'lookout.telemetry.otlp');"
+        "sys.exit(any(name.startswith(named) for name in sys.modules) or redis_tells() is not None)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
