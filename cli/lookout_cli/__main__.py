@@ -8,6 +8,7 @@ from lookout.telemetry.logs import configure_logging
 
 from lookout_cli.commands import deployment, evaluate, models, report, topics, verify, watchlist
 from lookout_cli.commands.bench import bench
+from lookout_cli.commands.chaos import chaos
 from lookout_cli.commands.closure import closure
 from lookout_cli.commands.demo import demo
 from lookout_cli.commands.doctor import doctor
@@ -37,6 +38,7 @@ app.command()(purge)
 app.command()(doctor)
 app.command()(soak)
 app.command()(bench)
+app.command()(chaos)
 
 
 def main() -> None:
