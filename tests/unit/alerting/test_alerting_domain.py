@@ -301,9 +301,11 @@ def test_every_key_ends_but_those_of_the_matches_that_opened_alerts(
     assert evidence | ended == {match.thumbnail.key_id for match in matches}
 
 
-@pytest.mark.parametrize("far", [datetime.max, datetime.min])
-def test_matches_at_the_ends_of_time_are_decided(far: datetime) -> None:
-    desk, seen = Desk(), far.replace(tzinfo=UTC)
+@pytest.mark.parametrize(
+    "seen", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)]
+)
+def test_matches_at_the_ends_of_time_are_decided(seen: datetime) -> None:
+    desk = Desk()
     for number in (1, 2):
         desk.take(replace(a_match(number), captured_at=seen), now=seen)
     assert desk.verdicts == [Verdict.OPENED, Verdict.DUPLICATE]
