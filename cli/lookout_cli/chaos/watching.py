@@ -29,6 +29,7 @@ class Watching:
         self.seen = Seen()
         self.decisions: set[str] = set()
         self.dead_letters: Counter[str] = Counter()
+        self._with_chips: set[str] = set()
         self._letters: set[tuple[str, int, int]] = set()
         self._processed: dict[datetime, datetime] = {}
         platform.follow(Alert, self._alert)
@@ -55,9 +56,16 @@ class Watching:
             )
 
     def recovered_at(self, since: datetime) -> datetime | None:
-        """When both ways worked again for what was captured after ``since``: a pass alerted, and a camera's frame looked at."""
+        """When all worked again for what was captured after ``since``: a pass alerted, and a camera's frame looked at.
+
+        A pass that came in as templates does not count: it says nothing of embedding.
+        """
         with self._lock:
-            alerted = [a.alerted_at for a in self.seen.alerts.values() if a.captured_at >= since]
+            alerted = [
+                alert.alerted_at
+                for alert in self.seen.alerts.values()
+                if alert.captured_at >= since and alert.sightings[0].track_id in self._with_chips
+            ]
             looked = [done for taken, done in self._processed.items() if taken >= since]
         return max(min(alerted), min(looked)) if alerted and looked else None
 
@@ -69,6 +77,8 @@ class Watching:
     def _shot(self, shot: Face | Embedding) -> None:
         key = shot.chip.key_id if isinstance(shot, Face) else shot.template.key_id
         with self._lock:
+            if isinstance(shot, Face):
+                self._with_chips.add(shot.track_id)
             self.seen.shots.setdefault(
                 shot.face_id,
                 Shot(track_id=shot.track_id, key_id=key, captured_at=shot.captured_at),

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException
@@ -26,11 +27,27 @@ class KafkaProducer:
     A thread of its own serves delivery reports, so that they come in whether or not anybody produces. A flush waits for
     what was queued before it, not for what other threads queue meanwhile. A failure is reported once to each thread that
     flushes after it.
+
+    A client of librdkafka that has let messages time out and has had nothing acknowledged for ``renew_after_s`` is given up for
+    another: after a broker lost its disk one was seen connected, and timing out every message, until its process ended.
     """
 
-    def __init__(self, config: Mapping[str, str | int | float | bool]) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, str | int | float | bool],
+        *,
+        renew_after_s: float = 20.0,
+        client: Callable[..., RawProducer] = RawProducer,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._complaints = Complaints()
-        self._raw = RawProducer({**config, "error_cb": self._on_error}, logger=_log)
+        self._renew_after_s, self._monotonic = renew_after_s, monotonic
+        self._client = partial(client, {**config, "error_cb": self._on_error}, logger=_log)
+        self._raw = self._client()
+        # Nothing may be handed to a client that is being given up: nobody would hear what became of it.
+        self._using = threading.Lock()
+        self._well_at = monotonic()
+        self._timed_out = False
         self._changed = threading.Condition()
         self._queued = 0
         self._settled = LowWatermark()
@@ -99,13 +116,14 @@ class KafkaProducer:
 
     def _enqueue(self, message: Outgoing, number: int) -> bool:
         try:
-            self._raw.produce(
-                message.topic,
-                value=message.value,
-                key=message.key,
-                headers=list(message.headers),
-                on_delivery=partial(self._on_delivery, number),
-            )
+            with self._using:
+                self._raw.produce(
+                    message.topic,
+                    value=message.value,
+                    key=message.key,
+                    headers=list(message.headers),
+                    on_delivery=partial(self._on_delivery, number),
+                )
         except BufferError:
             return False
         return True
@@ -117,6 +135,17 @@ class KafkaProducer:
     def _serve(self) -> None:
         while not self._closed:
             self._raw.poll(_SERVE_S)
+            if self._timed_out and self._monotonic() - self._well_at > self._renew_after_s:
+                self._renew()
+
+    def _renew(self) -> None:
+        _log.warning("nothing acknowledged for long: a new client takes the old one's place")
+        with self._using:
+            old, self._raw = self._raw, self._client()
+            self._timed_out, self._well_at = False, self._monotonic()
+        old.purge()
+        while len(old):
+            old.poll(_SERVE_S)
 
     def _on_delivery(self, number: int, error: KafkaError | None, _message: RawMessage) -> None:
         self._settle(number, error)
@@ -124,6 +153,10 @@ class KafkaProducer:
     def _settle(self, number: int, error: KafkaError | None) -> None:
         with self._changed:
             self._settled.stage(number)
+            if error is None:
+                self._timed_out, self._well_at = False, self._monotonic()
+            elif error.code() == KafkaError._MSG_TIMED_OUT:  # noqa: SLF001 - the library's name of its own error
+                self._timed_out = True
             if error is not None:
                 self._failures += 1
                 self._reason = str(error)
