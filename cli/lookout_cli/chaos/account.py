@@ -16,14 +16,14 @@ EXCUSES = frozenset(
     {
         ErasureReason.STALE,
         ErasureReason.EXPIRED,
-        ErasureReason.DEPLOYMENT_CLOSED,
         ErasureReason.UNUSED,
     }
 )
-"""Why a shot may have been seen by nobody. `REJECTED` is none: a planted shot is sound."""
+"""Why a shot may have been seen by nobody. `REJECTED` is none: a planted shot is sound. Nor is `DEPLOYMENT_CLOSED`: it is open."""
 
 NOT_SENT = "not_sent_whole"
 NOT_CAPTURED = "not_captured"
+IN_PART = "seen_in_part"
 NO_TIME = "seen_too_shortly"
 
 
@@ -40,6 +40,7 @@ class Shot:
     """A face of a planted pass as it stands on a topic, and its key."""
 
     track_id: str
+    camera_id: str
     key_id: str
     captured_at: datetime
 
@@ -121,10 +122,16 @@ class Seen:
         frames = [key for key, at in self.frames.items() if within(at)]
         if 2 * len(frames) < planted.frames:
             return Judged(planted=planted, fate=Fate.SHED, reason=NOT_CAPTURED)
-        why = self._excuse(frames)
-        if why and 2 * sum(self.ends.get(key) in EXCUSES for key in frames) >= len(frames):
-            return Judged(planted=planted, fate=Fate.SHED, reason=why)
-        shots = [shot for shot in self.shots.values() if within(shot.captured_at)]
+        looked_at = [key for key in frames if self.ends.get(key) not in EXCUSES]
+        if 2 * len(looked_at) < len(frames):
+            return Judged(planted=planted, fate=Fate.SHED, reason=self._excuse(frames))
+        if 5 * len(looked_at) < 4 * planted.frames:
+            return Judged(planted=planted, fate=Fate.SHED, reason=IN_PART)
+        shots = [
+            shot
+            for shot in self.shots.values()
+            if shot.camera_id == planted.camera_id and within(shot.captured_at)
+        ]
         return self._judged(planted, [], shots, confirm, NO_TIME)
 
     def _judged(

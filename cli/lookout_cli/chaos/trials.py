@@ -13,8 +13,8 @@ from lookout_cli.chaos.faults import Fault, Scene
 from lookout_cli.chaos.roster import Roster
 from lookout_cli.chaos.watching import Watching
 
-_LEAD_S: Final = 2.0
-_TAIL_S: Final = 3.0
+_LEAD_S: Final = 1.0
+_TAIL_S: Final = 2.0
 _RECOVER_WITHIN_S: Final = 120.0
 _RUNS_WITHIN_S: Final = 30.0
 _LOOK_S: Final = 0.1

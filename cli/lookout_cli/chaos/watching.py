@@ -81,7 +81,12 @@ class Watching:
                 self._with_chips.add(shot.track_id)
             self.seen.shots.setdefault(
                 shot.face_id,
-                Shot(track_id=shot.track_id, key_id=key, captured_at=shot.captured_at),
+                Shot(
+                    track_id=shot.track_id,
+                    camera_id=shot.camera_id,
+                    key_id=key,
+                    captured_at=shot.captured_at,
+                ),
             )
 
     def _frame(self, frame: Frame) -> None:

@@ -63,7 +63,10 @@ class World:
 
     def producer(self) -> KafkaProducer:
         return KafkaProducer(
-            {}, renew_after_s=20.0, client=self.client, monotonic=lambda: self.now_s
+            {},
+            renew_after_s=20.0,
+            client=self.client,  # type: ignore[arg-type]  # a fake of what the library gives no protocol for
+            monotonic=lambda: self.now_s,
         )
 
 
