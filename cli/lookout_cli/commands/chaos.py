@@ -11,15 +11,19 @@ import typer
 from lookout.vision.pack import load_pack
 
 from lookout_cli.bench.machine import describe
+from lookout_cli.bench.stack_run import Load as BenchLoad
+from lookout_cli.bench.stack_run import bench_stack
 from lookout_cli.chaos.faults import FAULTS
 from lookout_cli.chaos.ground import prepared
 from lookout_cli.chaos.report import Outcome, page_of, table_of
 from lookout_cli.chaos.run import Material, Plan, run
-from lookout_cli.commands.demo import prepare_footage
+from lookout_cli.commands.demo import prepare_footage, watchlist_of
 from lookout_cli.commands.models import FolderOption, MirrorOption, get_pack
 from lookout_cli.console import err, out, told_plainly
 from lookout_cli.models.store import default_models_folder
 from lookout_cli.stack.folder import StackError
+
+_READ_EVERY_S = 10.0
 
 
 def chaos(
@@ -43,6 +47,14 @@ def chaos(
         typer.Option(help="Also write the table as a Markdown page, e.g. docs/chaos.md."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object at the end.")] = False,
+    overload: Annotated[
+        int,
+        typer.Option(
+            help="Instead of faults: so many cameras at 10 images a second; memory, lag and latency every 10 s.",
+            min=0,
+        ),
+    ] = 0,
+    seconds: Annotated[float, typer.Option(help="How long the overload lasts.", min=10)] = 90,
     names: Annotated[bool, typer.Option("--list", help="Only name the faults.")] = False,
 ) -> None:
     """Break parts of a local stack one after another, under planted passes, and check what must hold. Exit 1 if it did not.
@@ -64,6 +76,9 @@ def chaos(
         if not faults:
             raise StackError("no fault has such a name: see `lookout chaos --list`")
         pack = get_pack(None, models, mirror).pack
+        if overload:
+            _overload(overload, seconds, models, say)
+            return
         machine = describe()
         material = Material(
             loaded=load_pack(pack.name, models),
@@ -79,6 +94,25 @@ def chaos(
         ):
             outcome = run(ground, plan, material, say)
     _tell(outcome, report, as_json=as_json)
+
+
+def _overload(cameras: int, seconds: float, models: Path, say: Callable[[str], None]) -> None:
+    """Load without a fault: nothing may queue, whatever comes in."""
+    footage = prepare_footage(say)
+    load = BenchLoad(
+        footage=footage.path,
+        rows=watchlist_of(footage),
+        loaded=load_pack(get_pack(None, models, None).pack.name, models),
+    )
+    readings = []
+    with (
+        tempfile.TemporaryDirectory(prefix="lookout-") as folder,
+        bench_stack(Path(folder), load, models=models, say=say) as stack,
+    ):
+        for reading in stack.hold(cameras, seconds, _READ_EVERY_S):
+            say(json.dumps(reading.as_json()))
+            readings.append(reading.as_json())
+    out.print_json(json.dumps({"cameras": cameras, "readings": readings}))
 
 
 def _tell(outcome: Outcome, report: Path | None, *, as_json: bool) -> None:
