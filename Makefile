@@ -11,7 +11,7 @@ export LOOKOUT_FACES ?= $(abspath ../shared/faces)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test verify-production lint format lock clean
+.PHONY: help setup demo up test verify-production chaos lint format lock clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: setup ## All tests; those that need what is not here are skipped, and say 
 
 verify-production: setup ## Images, chart, rules, dashboards, ACLs and traces, against the real programs (needs root and apt)
 	@$(BIN)/pytest tests/production -v $(ARGS)
+
+chaos: setup ## Fault after fault on a local stack under load, and the account of each (half an hour; root for full disks)
+	@$(BIN)/lookout chaos $(ARGS)
 
 lint: setup ## Style, types and the rings of the architecture
 	@$(BIN)/ruff check .

@@ -18,6 +18,7 @@ from lookout_cli.commands import (
     watchlist,
 )
 from lookout_cli.commands.bench import bench
+from lookout_cli.commands.chaos import chaos
 from lookout_cli.commands.closure import closure
 from lookout_cli.commands.demo import demo
 from lookout_cli.commands.doctor import doctor
@@ -54,6 +55,7 @@ app.command()(dashboards)
 app.command("support-bundle")(support_bundle)
 app.command()(soak)
 app.command()(bench)
+app.command()(chaos)
 
 
 def main() -> None:

@@ -151,6 +151,21 @@ class ControlPlane:
             )
         )
 
+    def renew(self, deployment_id: str) -> Deployment:
+        """Put a deployment into force over its watchlist as it is now, for the same window and cameras.
+
+        Raises:
+            ControlError: there is none by that id, or it is over.
+        """
+        self.require_not_over(deployment_id)
+        known = self.latest(deployment_id)
+        if known is None:
+            raise ControlError(f"no deployment {deployment_id}: see `lookout deployment show`")
+        found = content_hash(self.entries(deployment_id))
+        return self._publish(
+            replace(known, watchlist_hash=found, updated_at=self._platform.clock())
+        )
+
     def close(self, deployment_id: str) -> Deployment:
         """End a deployment, and destroy its watchlist's key: what it sealed cannot be opened again by anybody."""
         deployment = self.latest(deployment_id)

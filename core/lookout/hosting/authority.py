@@ -9,6 +9,7 @@ from lookout.events import Deployment, Event, PurgeCertificate, WatchlistEntry
 from lookout.sealing.signing import ROLE_CONTROL, ROLE_RECEIPTS, TrustStore
 from lookout.stream.ports import Message
 
+_UNKNOWN = "the deployments are not known: their topic has not been read to its end"
 _SIGNED = (Deployment, WatchlistEntry, PurgeCertificate)
 
 
@@ -53,10 +54,14 @@ class FollowedAuthority:
         """See `Authority`."""
         return next((known for known in self.in_force(now) if camera_id in known.cameras), None)
 
+    def why_unknown(self) -> str:
+        """Why it is not known what is in force; empty when it is. Until it is, nothing is to be judged by it."""
+        return "" if self._known() else _UNKNOWN
+
     def why_not(self, now: datetime) -> str:
         """See `Authority`."""
         if not self._known():
-            return "the deployments are not known: their topic has not been read to its end"
+            return _UNKNOWN
         if self.in_force(now):
             return ""
         reasons = [why_not_in_force(known, now) for known in self._latest_first()]

@@ -76,6 +76,7 @@ class Platform:
     footing: Footing = field(default_factory=Footing)
     _closers: list[Callable[[], None]] = field(default_factory=list)
     _followers: list[Follower] = field(default_factory=list)
+    _once_followed: list[Callable[[], str]] = field(default_factory=list)
     _shared: Producer | None = None
     _metrics: StreamMetrics | None = None
     _key_metrics: KeyMetrics | None = None
@@ -222,13 +223,19 @@ class Platform:
                 self.trouble = _READING
                 self.health.turned()
         self.trouble = ""
+        for why_unknown in self._once_followed:
+            self.footing.rely_on(why_unknown)
 
     def authority(self) -> FollowedAuthority:
-        """The deployments in force."""
+        """The deployments in force. Once they have been read, nothing is begun while they are not known any more.
+
+        What a service that was stopped for seconds judged by them would be judged "not in force", and destroyed.
+        """
         known: list[Follower] = []
         authority = FollowedAuthority(known=lambda: bool(known) and known[0].healthy())
         known.append(self.follow(Deployment, authority.heard, signed=True))
         self._authority = authority
+        self._once_followed.append(authority.why_unknown)
         return authority
 
     def nothing_in_force(self) -> bool:

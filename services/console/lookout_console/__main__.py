@@ -13,7 +13,15 @@ import structlog
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from lookout.events import Alert, Event, PurgeCertificate, ServiceState, ServiceStatus, Track
+from lookout.events import (
+    Alert,
+    Erasure,
+    Event,
+    PurgeCertificate,
+    ServiceState,
+    ServiceStatus,
+    Track,
+)
 from lookout.hosting.platform import Platform
 from lookout.hosting.service import Loop, Service, run_process
 from lookout.hosting.settings import PlatformSettings, secret_of
@@ -149,6 +157,7 @@ def _listen(platform: Platform, settings: Settings, office: Office) -> None:
     certificates = Certificates(office.retention.certified)
     platform.follow(ServiceStatus, office.statuses.take)
     platform.follow(Track, faces.heard)
+    platform.follow(Erasure, office.frames.heard)
     platform.follow(PurgeCertificate, certificates.heard, signed=True)
     office.beside += [
         office.deployments.tell_untold,

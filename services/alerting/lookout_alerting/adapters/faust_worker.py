@@ -92,7 +92,10 @@ class FaustWorker:
         instance: str,
         on_turn: Callable[[], None],
         tracing: StageTracing | None = None,
+        why_unknown: Callable[[], str] = lambda: "",
     ) -> None:
+        """While ``why_unknown`` says why it is not known what is in force, no match is decided: it waits."""
+        self._why_unknown = why_unknown
         self._kafka = kafka
         self._matches = catalogue.topic_of(Match)
         self._names = FaustNames(prefix=catalogue.prefix)
@@ -290,6 +293,8 @@ class FaustWorker:
         self._stream.age_seconds.labels(self._matches.name).observe(max(0.0, age))
 
     def _decode(self, value: bytes | None) -> Match:
+        if why := self._why_unknown():
+            raise RetryableError(why)
         event = self._codec.decode(self._matches.name, value)
         if not isinstance(event, Match):
             raise InvalidMessageError("foreign_schema", f"wanted a Match, got {type(event)}")
