@@ -12,7 +12,8 @@ from typing import Any
 
 import faust
 from faust.types.auth import CredentialsT
-from lookout.stream.kafka import KafkaSettings
+from lookout.stream.kafka import KafkaBroker, KafkaSettings
+from lookout.stream.ports import StreamError
 from yarl import URL
 
 from lookout_alerting.adapters.faust_consumer import seek_everywhere
@@ -121,6 +122,14 @@ def build_app(
     )
     app.agents[agent.name] = agent
     return FaustParts(app, table)
+
+
+def require_topics(settings: KafkaSettings, names: FaustNames, topic: str) -> None:
+    """Raise `StreamError` if a topic is missing, or the changelog has not as many partitions as ``topic``. Blocks."""
+    broker = KafkaBroker(settings)
+    counts = {one: len(broker.watermarks(one)) for one in (topic, names.changelog)}
+    if len(set(counts.values())) > 1:
+        raise StreamError(f"these need the same number of partitions, got {counts}")
 
 
 def credentials_of(settings: KafkaSettings) -> CredentialsT | None:

@@ -24,13 +24,12 @@ from lookout.codec import Codec
 from lookout.events import Event, Match, ServiceState
 from lookout.sealing.ports import Keyring, KeyringUnavailableError
 from lookout.stream.dead_letters import DeadLetters
-from lookout.stream.kafka import KafkaBroker, KafkaSettings
+from lookout.stream.kafka import KafkaSettings
 from lookout.stream.ports import (
     Clock,
     DeliveryError,
     InvalidMessageError,
     Outgoing,
-    Partition,
     Position,
     RetryableError,
     StreamError,
@@ -41,7 +40,7 @@ from lookout.telemetry.metrics import StreamMetrics
 from lookout.telemetry.status import State
 from lookout.topics import Catalogue
 
-from lookout_alerting.adapters.faust_app import FaustNames, FaustParts, build_app
+from lookout_alerting.adapters.faust_app import FaustNames, FaustParts, build_app, require_topics
 from lookout_alerting.adapters.faust_consumer import SeekingConsumer
 from lookout_alerting.adapters.faust_messages import (
     Outbox,
@@ -51,7 +50,7 @@ from lookout_alerting.adapters.faust_messages import (
 )
 from lookout_alerting.adapters.progress import GroupOffsets, Progress
 from lookout_alerting.adapters.rows import UnreadableRowError, decode_row, encode_row
-from lookout_alerting.adapters.standstill import Standstill
+from lookout_alerting.adapters.standstill import Standstill, lags_of
 from lookout_alerting.domain import Decision, EntryRow, Rules, decide
 from lookout_alerting.metrics import Metrics
 
@@ -182,17 +181,10 @@ class FaustWorker:
 
     async def _start(self) -> None:
         # Asked before Faust is: what it says of a missing topic or cluster helps nobody.
-        await asyncio.get_running_loop().run_in_executor(self._blocking, self._require_topics)
+        await asyncio.get_running_loop().run_in_executor(
+            self._blocking, require_topics, self._kafka, self._names, self._matches.name
+        )
         await self._parts.app.start()
-
-    def _require_topics(self) -> None:
-        broker = KafkaBroker(self._kafka)
-        counts = {
-            topic: len(broker.watermarks(topic))
-            for topic in (self._matches.name, self._names.changelog)
-        }
-        if len(set(counts.values())) > 1:
-            raise StreamError(f"these need the same number of partitions, got {counts}")
 
     def _healthy(self, starting: "asyncio.Task[None]") -> bool:
         app = self._parts.app
@@ -378,18 +370,11 @@ class FaustWorker:
         """Tell the lag of each partition that is ours; returns what is next in those that have one."""
         if self._state[1] == "starting":
             return set()
-        waiting: set[Position] = set()
         consumer = cast(SeekingConsumer, self._parts.app.consumer)
-        for place in consumer.assignment():
-            end = consumer.highwater(place)
-            if place.topic != self._matches.name or place not in consumer.begins or end is None:
-                continue
-            partition = Partition(place.topic, place.partition)
-            following = max(self._progress.following(partition), consumer.begins[place])
-            self._stream.lag.labels(*map(str, place)).set(max(0, end - following))
-            if end > following:
-                waiting.add(Position(partition, following))
-        return waiting
+        lags = dict(lags_of(consumer, self._progress, topic=self._matches.name))
+        for position, lag in lags.items():
+            self._stream.lag.labels(self._matches.name, str(position.partition.index)).set(lag)
+        return {position for position, lag in lags.items() if lag}
 
     def _watch_for_standstill(self, waiting: set[Position], now: float) -> None:
         app = self._parts.app

@@ -3,7 +3,12 @@
 `progress` sees that a message was passed over when the next one comes. When none comes, only this does.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
+
+from lookout.stream.ports import Partition, Position
+
+from lookout_alerting.adapters.faust_consumer import SeekingConsumer
+from lookout_alerting.adapters.progress import Progress
 
 
 class Standstill:
@@ -20,3 +25,15 @@ class Standstill:
             if now - since > self._patience_s:
                 return one
         return None
+
+
+def lags_of(
+    consumer: SeekingConsumer, progress: Progress, *, topic: str
+) -> Iterator[tuple[Position, int]]:
+    """For each partition of ``topic`` that this consumer reads: the next message wanted, and how many there are from it on."""
+    for place in consumer.assignment():
+        end = consumer.highwater(place)
+        if place.topic == topic and place in consumer.begins and end is not None:
+            partition = Partition(place.topic, place.partition)
+            following = max(progress.following(partition), consumer.begins[place])
+            yield Position(partition, following), max(0, end - following)
