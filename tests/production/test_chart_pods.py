@@ -62,7 +62,7 @@ def test_every_pod_is_confined(example: str, figures: Figures) -> None:
     stores = {"lookout-valkey", "lookout-postgresql"}
 
     assert {name: violations(pod) for name, pod in found.items() if violations(pod)} == {}
-    assert len(found) == {"production": 9, "kind": 11}[example], sorted(found)
+    assert len(found) == {"production": 10, "kind": 11}[example], sorted(found)
     assert stores.isdisjoint(found) is (example == "production")
     figures(f"chart: pods held to the restricted standard, {example}", len(found))
 
