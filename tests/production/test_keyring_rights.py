@@ -119,7 +119,6 @@ def test_whoever_does_not_open_sealed_data_cannot_read_a_key_by_any_command(
         ("SAVE",),
         ("REPLICAOF", "127.0.0.1", "1"),
         ("ACL", "LIST"),
-        ("DEBUG", "OBJECT", name),
         ("MONITOR",),
     ):
         with pytest.raises(redis.ResponseError, match=r"no permissions|user executing the script"):

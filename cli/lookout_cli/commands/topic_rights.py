@@ -1,4 +1,4 @@
-"""``lookout topics acls | strimzi | asyncapi``: what a cluster and its consumers are told, out of the catalogue."""
+"""``lookout topics acls | strimzi | asyncapi | register``: what a cluster and its consumers are told, out of the catalogue."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -7,6 +7,8 @@ from typing import Annotated
 
 import lookout
 import typer
+from lookout.hosting.platform import registry_client
+from lookout.hosting.settings import PlatformSettings
 from lookout.topics import DEFAULT_PREFIX, load_catalogue, schemas_folder
 from rich.table import Table
 
@@ -16,6 +18,7 @@ from lookout_cli.production.acls import USER_PREFIX, Principal, principals
 from lookout_cli.production.asyncapi import document
 from lookout_cli.production.granting import grant_all
 from lookout_cli.production.kafka_users import make_users
+from lookout_cli.production.registering import register_all
 from lookout_cli.production.strimzi import API_VERSION, Labels, as_topics
 from lookout_cli.session import connected
 
@@ -128,6 +131,14 @@ def asyncapi(
         else:
             to.write_text(text)
             err.print(f"written to {to}")
+
+
+def register(prefix: PrefixOption = DEFAULT_PREFIX) -> None:
+    """Register all schemas, with their compatibility, at LOOKOUT_REGISTRY_URL. For CI or a job: services only read it."""
+    with told_plainly():
+        with registry_client(PlatformSettings()) as client:
+            lines = register_all(client, load_catalogue(prefix=prefix), schemas_folder())
+        typer.echo("\n".join(lines))
 
 
 def _apply(found: Sequence[Principal], state: Path, passwords: Path | None) -> None:

@@ -7,7 +7,7 @@ from lookout.schema_ids import LOCK_FILE, locked_id
 from lookout.topics import load_catalogue, schemas_folder
 from rich.table import Table
 
-from lookout_cli.commands.topic_rights import acls, asyncapi, strimzi
+from lookout_cli.commands.topic_rights import acls, asyncapi, register, strimzi
 from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_plainly
 from lookout_cli.session import connected
 
@@ -17,6 +17,7 @@ app = typer.Typer(
 app.command()(acls)
 app.command()(strimzi)
 app.command()(asyncapi)
+app.command()(register)
 
 
 @app.command()

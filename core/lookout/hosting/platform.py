@@ -19,7 +19,7 @@ from lookout.hosting.authority import FollowedAuthority, signature_check
 from lookout.hosting.footing import Footing, KeyringWatch, Limits
 from lookout.hosting.metrics import KeyringWatchMetrics, ServiceMetrics, tell_model
 from lookout.hosting.settings import PlatformSettings, secret_of
-from lookout.schema_ids import LockedSchemaIds, RegistrySchemaIds, SchemaIds
+from lookout.schema_ids import LockedSchemaIds, RegistrySchemaIds, SchemaIdError, SchemaIds
 from lookout.sealing.issuer import BlockIssuer
 from lookout.sealing.keyring import KeyringAddress, RedisKeyring
 from lookout.sealing.metrics import KeyMetrics
@@ -348,18 +348,23 @@ def kafka_settings(
 
 
 def _schema_ids(settings: PlatformSettings) -> SchemaIds:
-    if settings.registry_url is None:
+    if not settings.registry_url:
         return LockedSchemaIds()
+    return RegistrySchemaIds(registry_client(settings))
+
+
+def registry_client(settings: PlatformSettings) -> httpx.Client:
+    """A client of the registry that the settings name. `SchemaIdError` if they name none."""
+    if not settings.registry_url:
+        raise SchemaIdError("no schema registry is named: set LOOKOUT_REGISTRY_URL")
     password = secret_of(settings.registry_password_file)
     auth = (
         (settings.registry_username, password) if settings.registry_username and password else None
     )
     ca = settings.registry_ca_file
-    return RegistrySchemaIds(
-        httpx.Client(
-            base_url=settings.registry_url,
-            auth=auth,
-            timeout=_REGISTRY_TIMEOUT_S,
-            verify=True if ca is None else ssl.create_default_context(cafile=str(ca)),
-        )
+    return httpx.Client(
+        base_url=settings.registry_url,
+        auth=auth,
+        timeout=_REGISTRY_TIMEOUT_S,
+        verify=True if ca is None else ssl.create_default_context(cafile=str(ca)),
     )
