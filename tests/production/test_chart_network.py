@@ -79,7 +79,7 @@ def test_who_reaches_what_is_what_the_data_flow_says() -> None:
     services = captures | {"detection", "embedding", "matching", "alerting", "keeper", "console"}
     assert reach("9093/TCP") == services
     assert reach("6379/TCP", word="keyring") == services
-    assert reach("8443/TCP", word="registry") == services
+    assert reach("8443/TCP", word="registry") == services | {"schemas"}
     assert reach("4318/TCP", word="collector") == services
     assert reach("6333/TCP") == {"matching"}
     assert reach("5432/TCP") == {"console", "migrations"}
@@ -87,7 +87,7 @@ def test_who_reaches_what_is_what_the_data_flow_says() -> None:
     assert reach("554/TCP", word="192.0.2.32/28") == {"capture-station"}
     assert reach("443/TCP", word="198.51.100.20/32") == {"keeper"}
     assert reach("443/TCP", word="198.51.100.10/32") == {"console"}
-    assert reach("53/UDP") == services | {"migrations"}
+    assert reach("53/UDP") == services | {"migrations", "schemas"}
     inward = {edge for edge in found if edge.target.startswith("lookout-")}
     assert {edge.port for edge in inward} == {"9100/TCP", "8080/TCP"}
     assert {edge.target for edge in inward if edge.port == "8080/TCP"} == {"lookout-console"}

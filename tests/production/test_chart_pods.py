@@ -62,7 +62,7 @@ def test_every_pod_is_confined(example: str, figures: Figures) -> None:
     stores = {"lookout-valkey", "lookout-postgresql"}
 
     assert {name: violations(pod) for name, pod in found.items() if violations(pod)} == {}
-    assert len(found) == {"production": 9, "kind": 11}[example], sorted(found)
+    assert len(found) == {"production": 10, "kind": 11}[example], sorted(found)
     assert stores.isdisjoint(found) is (example == "production")
     figures(f"chart: pods held to the restricted standard, {example}", len(found))
 
@@ -103,6 +103,32 @@ def test_services_are_told_what_they_read_and_all_that_they_need(
         assert REQUIRED | REQUIRED_BY.get(service, set()) <= names, service
         told += len(names)
     figures(f"chart: settings given, each read by its service, {example}", told)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_jobs_are_told_what_they_read_and_no_password_but_their_own(example: str) -> None:
+    jobs = {
+        name.removeprefix("lookout-"): {one["name"] for one in pod["containers"][0]["env"]}
+        for name, pod in pods(render(CHART / f"values-{example}.yaml"))
+        if name in ("lookout-topics", "lookout-schemas", "lookout-migrations")
+    }
+    assert (
+        jobs.keys()
+        == {
+            "production": {"schemas", "migrations"},
+            "kind": {"topics", "migrations"},
+        }[example]
+    )
+    for job, names in jobs.items():
+        service = "console" if job == "migrations" else "capture"
+        assert names - NOT_OURS <= variables_read_by(service), job
+        passwords = {name for name in names if name.endswith("PASSWORD_FILE")}
+        may_have = {
+            "migrations": {"LOOKOUT_CONSOLE_DATABASE_PASSWORD_FILE"},
+            "schemas": {"LOOKOUT_REGISTRY_PASSWORD_FILE"},
+            "topics": {"LOOKOUT_KAFKA_PASSWORD_FILE"},
+        }[job]
+        assert passwords <= may_have, job
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

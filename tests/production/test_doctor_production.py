@@ -44,6 +44,7 @@ def test_an_open_installation_is_called_open(
         "Kafka: authentication",
         "Kafka: strangers",
         "Kafka: authorizer",
+        "Kafka: topics without rights",
         "Kafka: deleting topics",
         "Kafka: rights",
         "keyring: users",
@@ -70,4 +71,4 @@ def test_a_closed_installation_is_called_closed(tmp_path: Path) -> None:
             keyring.stop()
 
     ours = {what: v for what, v in found.items() if what.startswith(("Kafka", "keyring", "files"))}
-    assert set(ours.values()) == {"ok"}, ours
+    assert not [what for what, verdict in ours.items() if verdict != "ok"]

@@ -27,11 +27,11 @@ pytestmark = [
     pytest.mark.redis,
     pytest.mark.models,
     pytest.mark.faces,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
 ]
 
 _UP_S = 120.0
-_SETTLE_S = 150.0
+_SETTLE_S = 300.0
 
 
 @pytest.fixture(name="scene", scope="module")

@@ -145,7 +145,7 @@ def expected(
     stores = {"keyring": "valkey", "qdrant": "qdrant", "database": "postgresql"}
     for edge in table():
         to = edge["to"]
-        everybody = [*services, "topics", "migrations"]
+        everybody = [*services, "topics", "schemas", "migrations"]
         sources = everybody if edge["from"] == ["everybody"] else edge["from"]
         names = [name for one in sources for name in by_component.get(one, ())]
         if to == "cameras":

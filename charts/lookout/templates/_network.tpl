@@ -30,6 +30,7 @@ Where an edge leads, as JSON: {peers, port}; nothing where it is not used. Takes
 {{- $found := list }}
 {{- range include "lookout.workloads" . | fromYamlArray }}{{ $found = append $found .service }}{{ end }}
 {{- if and .Values.topics.job (not .Values.topics.strimzi.topics) }}{{ $found = append $found "topics" }}{{ end }}
+{{- if and .Values.registry.register.job .Values.registry.url }}{{ $found = append $found "schemas" }}{{ end }}
 {{- if and .Values.migrations.job .Values.services.console.enabled }}{{ $found = append $found "migrations" }}{{ end }}
 {{- $found | uniq | toJson }}
 {{- end }}

@@ -28,7 +28,8 @@ Takes root, service, uses, facts and, of capture, set.
 {{- end }}
 {{- end }}
 {{- if and $uses.registry $values.registry.url }}
-{{- with $values.registry.existingSecret }}
+{{- $secret := eq .service "schemas" | ternary $values.registry.register.existingSecret "" }}
+{{- with default $values.registry.existingSecret $secret }}
 - {{ dict "name" "registry" "secret" . "files" (list (dict "key" $values.registry.passwordKey "env" "LOOKOUT_REGISTRY_PASSWORD_FILE")) | toJson }}
 {{- end }}
 {{- with $values.registry.ca.existingSecret }}
@@ -145,7 +146,8 @@ redis://{{ include "lookout.fullname" .root }}-valkey:6379
 {{- end }}
 {{- if and $uses.registry $values.registry.url }}
 {{- include "lookout.variable" (list "LOOKOUT_REGISTRY_URL" $values.registry.url) }}
-{{- with $values.registry.username }}
+{{- $username := eq .service "schemas" | ternary $values.registry.register.username "" }}
+{{- with default $values.registry.username $username }}
 {{- include "lookout.variable" (list "LOOKOUT_REGISTRY_USERNAME" .) }}
 {{- end }}
 {{- end }}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import (
     AclBinding,
@@ -40,12 +40,12 @@ _AUTHORIZER = Subject(
     "without one every user may do everything",
     "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer on brokers and controllers",
 )
+_UNGRANTED = Subject(
+    "Kafka: topics without rights",
+    "a topic that nobody was granted would be everybody's",
+    "allow.everyone.if.no.acl.found=false (and ask as a user that is no super user)",
+)
 _DEFAULTS = {
-    "allow.everyone.if.no.acl.found": Subject(
-        "Kafka: topics without rights",
-        "a topic that nobody was granted would be everybody's",
-        "allow.everyone.if.no.acl.found=false",
-    ),
     "delete.topic.enable": Subject(
         "Kafka: deleting topics",
         "the right to delete records, which the keeper needs, is also one to delete their topic",
@@ -64,6 +64,7 @@ _RIGHTS = Subject(
 )
 _WAIT_S = 5.0
 _MOST_NAMED = 4
+_NOBODYS = "a-topic-that-nobody-was-granted"
 _ANY = cast(str, None)  # what the library takes for any; its stubs know of names alone
 
 
@@ -78,14 +79,15 @@ def kafka_checks(settings: KafkaSettings, wanted: list[Principal]) -> Iterator[C
     config = _broker_settings(admin)
     if isinstance(config, str):
         yield _AUTHORIZER.unknown(config)
+        yield _UNGRANTED.unknown(config)
         yield from (subject.unknown(config) for subject in _DEFAULTS.values())
         yield _RIGHTS.unknown(config)
         return
     name = config.get("authorizer.class.name", "")
     yield _AUTHORIZER.judged(name, name or "none")
+    yield _ungranted(settings)
     for key, subject in _DEFAULTS.items():
-        value = config.get(key, "false")
-        # Kafka does not list a setting that its authorizer alone reads; it is off unless somebody turned it on.
+        value = config.get(key, "")
         yield subject.judged(value == "false", f"{key}={value}")
     yield _rights(admin, wanted)
 
@@ -104,6 +106,20 @@ def _strangers(settings: KafkaSettings) -> Check:
     except KafkaException:
         return _STRANGERS.ok(f"{settings.bootstrap} answers nobody without credentials")
     return _STRANGERS.open(f"{settings.bootstrap} answers without credentials and without TLS")
+
+
+def _ungranted(settings: KafkaSettings) -> Check:
+    """Ask for a topic that nobody was granted: a broker does not tell the setting, which its authorizer alone reads."""
+    # A consumer, because it makes no topic by asking for one.
+    consumer = Consumer({**settings.client(), "group.id": settings.reader_group})
+    try:
+        seen = consumer.list_topics(_NOBODYS, timeout=_WAIT_S).topics[_NOBODYS].error
+    except KafkaException as error:
+        return _UNGRANTED.unknown(_plainly(error))
+    finally:
+        consumer.close()
+    refused = seen is not None and seen.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    return _UNGRANTED.judged(refused, "refused" if refused else "allowed to these credentials")
 
 
 def _broker_settings(admin: AdminClient) -> Mapping[str, str] | str:

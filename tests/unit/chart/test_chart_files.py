@@ -77,7 +77,7 @@ def test_everybody_whom_the_catalogue_names_reaches_kafka() -> None:
         who for entry in load_catalogue().entries for who in (*entry.producers, *entry.consumers)
     }
     assert users("kafka") - {"topics"} == named - {"cli"} == set(SERVICES)
-    assert users("registry") == users("kafka")
+    assert users("registry") == set(SERVICES) | {"schemas"}
 
 
 def test_everybody_whose_process_watches_the_keyring_reaches_it() -> None:
