@@ -15,6 +15,7 @@ import lookout
 from lookout.codec import Codec
 from lookout.events import Deployment, Erasure, Event
 from lookout.hosting.authority import FollowedAuthority, signature_check
+from lookout.hosting.certificates import CertificateMetrics
 from lookout.hosting.footing import Footing, KeyringWatch, Limits
 from lookout.hosting.metrics import KeyringWatchMetrics, ServiceMetrics, tell_model
 from lookout.hosting.settings import PlatformSettings, secret_of
@@ -272,6 +273,13 @@ def make_platform(
     instance = settings.instance or f"{service}-{socket.gethostname()}-{os.getpid()}"
     catalogue = load_catalogue(prefix=settings.topic_prefix)
     registry = CollectorRegistry()
+    CertificateMetrics(registry).show(
+        {
+            "kafka_ca": settings.kafka.ca_file,
+            "kafka_client": settings.kafka.certificate_file,
+            "traces_ca": settings.traces_ca_file,
+        }
+    )
     kafka = None if broker is not None else _kafka_settings(settings, instance)
     return Platform(
         service=service,
