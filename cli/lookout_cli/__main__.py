@@ -6,8 +6,19 @@ import signal
 import typer
 from lookout.telemetry.logs import configure_logging
 
-from lookout_cli.commands import deployment, evaluate, models, report, topics, verify, watchlist
+from lookout_cli.commands import (
+    deployment,
+    evaluate,
+    keyring,
+    models,
+    prepare,
+    report,
+    topics,
+    verify,
+    watchlist,
+)
 from lookout_cli.commands.bench import bench
+from lookout_cli.commands.chaos import chaos
 from lookout_cli.commands.closure import closure
 from lookout_cli.commands.demo import demo
 from lookout_cli.commands.doctor import doctor
@@ -31,10 +42,12 @@ app.add_typer(watchlist.app, name="watchlist")
 app.add_typer(deployment.app, name="deployment")
 app.add_typer(models.app, name="models")
 app.add_typer(topics.app, name="topics")
+app.add_typer(keyring.app, name="keyring")
 verify.app.command("closure")(closure)
 app.add_typer(verify.app, name="verify")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(report.app, name="report")
+app.add_typer(prepare.app, name="prepare")
 app.command()(purge)
 app.command()(doctor)
 app.command()(metrics)
@@ -42,6 +55,7 @@ app.command()(dashboards)
 app.command("support-bundle")(support_bundle)
 app.command()(soak)
 app.command()(bench)
+app.command()(chaos)
 
 
 def main() -> None:

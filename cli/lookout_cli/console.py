@@ -22,10 +22,12 @@ from lookout_cli.local.keyring import LocalKeyringError
 from lookout_cli.people.evidence import EvidenceStoreError
 from lookout_cli.people.ledger import LedgerError
 from lookout_cli.people.store import PeopleStoreError
+from lookout_cli.production.acls import AclError
 from lookout_cli.stack.folder import DEFAULT_STATE, StackError
 
 KNOWN: tuple[type[Exception], ...] = (
     *KNOWN_ERRORS,
+    AclError,
     ControlError,
     DrawError,
     EvidenceStoreError,

@@ -151,6 +151,21 @@ class ControlPlane:
             )
         )
 
+    def renew(self, deployment_id: str) -> Deployment:
+        """Put a deployment into force over its watchlist as it is now, for the same window and cameras.
+
+        Raises:
+            ControlError: there is none by that id, or it is over.
+        """
+        self.require_not_over(deployment_id)
+        known = self.latest(deployment_id)
+        if known is None:
+            raise ControlError(f"no deployment {deployment_id}: see `lookout deployment show`")
+        found = content_hash(self.entries(deployment_id))
+        return self._publish(
+            replace(known, watchlist_hash=found, updated_at=self._platform.clock())
+        )
+
     def close(self, deployment_id: str) -> Deployment:
         """End a deployment, and destroy its watchlist's key: what it sealed cannot be opened again by anybody."""
         deployment = self.latest(deployment_id)
@@ -167,6 +182,20 @@ class ControlPlane:
         """The latest record of a deployment, None where there is none."""
         known = [one for one in self.deployments() if one.deployment_id == deployment_id]
         return known[-1] if known else None
+
+    def is_ours(self, deployment_id: str) -> bool:
+        """Whether a deployment was opened by this command line: evidence of any other is for the console that opened it."""
+        known = self.latest(deployment_id)
+        return known is not None and known.signature.signer == self._signer.name
+
+    def opened_elsewhere(self) -> Sequence[Deployment]:
+        """The deployments in force that were not opened by this command line."""
+        now = self._platform.clock()
+        return [
+            known
+            for known in self.deployments()
+            if why_not_in_force(known, now) is None and known.signature.signer != self._signer.name
+        ]
 
     def require_not_over(self, deployment_id: str) -> None:
         """Raise `ControlError` if a deployment is over: it is purged, and its id is not used again."""

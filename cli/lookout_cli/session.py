@@ -48,25 +48,34 @@ def connected(state: Path) -> Iterator[Session]:
     Raises:
         StackError: neither is there.
     """
-    folder = StateFolder(state)
-    settings = PlatformSettings()
-    if "bootstrap" not in settings.kafka.model_fields_set:
-        stack = folder.running()
-        settings = PlatformSettings(
-            keyring_url=stack.keyring_url,
-            vault_folder=folder.vault,
-            vault_secret_file=folder.vault_secret,
-            trust_file=folder.trust,
-            demonstration=True,
-            pack=stack.pack,
-            instance="cli",
-            kafka=KafkaSection(bootstrap=stack.bootstrap),
-        )
-    platform = make_platform("cli", settings)
+    platform = make_platform("cli", settings_of(state))
     try:
-        yield session_on(platform, folder)
+        yield session_on(platform, StateFolder(state))
     finally:
         platform.close()
+
+
+def settings_of(state: Path) -> PlatformSettings:
+    """The settings of the stack that runs on ``state``, or of the system that the environment names.
+
+    Raises:
+        StackError: neither is there.
+    """
+    settings = PlatformSettings()
+    if "bootstrap" in settings.kafka.model_fields_set:
+        return settings
+    folder = StateFolder(state)
+    stack = folder.running()
+    return PlatformSettings(
+        keyring_url=stack.keyring_url,
+        vault_folder=folder.vault,
+        vault_secret_file=folder.vault_secret,
+        trust_file=folder.trust,
+        demonstration=True,
+        pack=stack.pack,
+        instance="cli",
+        kafka=KafkaSection(bootstrap=stack.bootstrap),
+    )
 
 
 def session_on(platform: Platform, folder: StateFolder) -> Session:

@@ -1,5 +1,6 @@
 """The Faust adapter where only a real Kafka tells: crashes, takeovers, drains, and what Faust must not do."""
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lookout import ids
@@ -17,7 +19,7 @@ from lookout.sealing.ports import Destruction
 from lookout.stream.dead_letters import PoisonedStreamError
 from lookout.stream.kafka import KafkaSettings
 from lookout.stream.ports import Outgoing, StreamError
-from lookout_alerting.adapters.faust_app import FaustNames
+from lookout_alerting.adapters.faust_app import FaustNames, build_app
 from lookout_alerting.adapters.rows import encode_row
 from lookout_alerting.domain import Rules, decide
 from support import alerting_process
@@ -261,6 +263,48 @@ def test_matches_sent_before_the_first_commit_are_not_lost_in_a_recovery(
         rig.topics.send(*(a_match(n, entry=entry) for n, entry in enumerate(others, start=2)))
         with running(faust_worker(rig, kafka.settings())):
             assert {alert.entry_id for alert in rig.settled()} == set(others)
+
+
+def test_faust_comes_back_to_what_was_fetched_and_never_committed(
+    kafka: KafkaNode, tmp_path: Path
+) -> None:
+    # During a recovery it drops what it fetched, counts on its seek to bring that again, and passes over partitions
+    # without a commit (ADR 0007).
+    with kafka_rig(kafka) as rig:
+        rig.topics.send(*(a_match(n, entry=entry) for n, entry in enumerate(rig.topics.entries)))
+        asyncio.run(_fetch_seek_and_fetch(rig, kafka, tmp_path))
+
+
+async def _fetch_seek_and_fetch(rig: Rig, kafka: KafkaNode, folder: Path) -> None:
+    came: asyncio.Queue[int] = asyncio.Queue()
+
+    async def consume(stream: Any) -> None:
+        async for event in stream.noack().events():
+            await came.put(event.message.offset)
+
+    async def on_error(_agent: object, error: BaseException) -> None:
+        raise error
+
+    app = build_app(
+        kafka.settings(),
+        names=FaustNames(prefix=rig.topics.catalogue.prefix),
+        folder=folder,
+        topic=rig.topics.matches,
+        partitions=rig.topics.catalogue.topic_of(Match).entry.partitions,
+        consume=consume,
+        on_error=on_error,
+    ).app
+    app.finalize()
+    await app.start()
+    try:
+        async with asyncio.timeout(60):
+            for _ in range(2):
+                assert [await came.get() for _ in rig.topics.entries] == [
+                    offset for offset, _ in enumerate(rig.topics.entries)
+                ]
+                await app.consumer.perform_seek()
+    finally:
+        await app.stop()
 
 
 def test_poisoned_stream_ends_the_worker_instead_of_draining_away(kafka: KafkaNode) -> None:

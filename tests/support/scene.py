@@ -11,7 +11,8 @@ import pytest
 from lookout.enrolment.gate import EnrolmentLimits, refusal
 from lookout.vision.alignment import align_chip
 from lookout.vision.arrays import FloatArray, Image
-from lookout.vision.pack import LoadedPack, load_pack, read_pack
+from lookout.vision.manifest import read_pack
+from lookout.vision.pack import LoadedPack, load_pack
 from lookout.vision.quality import measure_shot
 from lookout_cli.demo.run import Demonstration, enrol_and_open, rows_of
 from lookout_cli.models.pull import PullError, pull

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 from lookout.enrolment.source import Row
-from lookout.events import Alert, Erasure, ErasureReason
+from lookout.events import Alert, Erasure, ErasureReason, ServiceState
 from lookout.hosting.platform import Platform
 from lookout.vision.pack import LoadedPack
 from prometheus_client.parser import text_string_to_metric_families
@@ -108,6 +108,41 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How things stand some seconds into a load.
+
+    Attributes:
+        after_s: since the load had warmed up.
+        resident_mb: by service; the broker and the keyring among them.
+        lag: messages that wait for their consumers, over all services and partitions.
+        unacknowledged: frames on their way from capture to the broker.
+        shed: share of what the cameras gave since the last reading that nobody looked at, 0 to 1.
+        alert_s: from capture to alert, of what was captured since the last reading.
+        told: what services that are degraded tell the operator.
+    """
+
+    after_s: float
+    resident_mb: Mapping[str, float]
+    lag: float
+    unacknowledged: float
+    shed: float
+    alert_s: Spread
+    told: Mapping[str, str]
+
+    def as_json(self) -> dict[str, object]:
+        """For the report."""
+        return {
+            "after_s": round(self.after_s),
+            "resident_mb": {name: round(size) for name, size in self.resident_mb.items()},
+            "lag": round(self.lag),
+            "unacknowledged": round(self.unacknowledged),
+            "shed": round(self.shed, 3),
+            "alert_s": _plain(self.alert_s),
+            "told": dict(self.told),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """What the cameras show and who is sought."""
 
@@ -145,6 +180,40 @@ class BenchStack:
         # What was captured within the window may need a moment yet to become an alert or a receipt.
         self._turn_for(_SETTLE_S)
         return self._step(cameras, before, after)
+
+    def hold(self, cameras: int, seconds: float, every_s: float) -> Iterator[Reading]:
+        """Run so many cameras for ``seconds``, and read how things stand every ``every_s``. Blocks between readings.
+
+        Raises:
+            StackError: no frame came through in time.
+        """
+        self._start_capture(cameras)
+        self._turn_for(_WARM_S)
+        begun = before = self._snapshot()
+        while before.monotonic - begun.monotonic < seconds:
+            self._turn_for(every_s)
+            after = self._snapshot()
+            yield self._reading(cameras, begun, before, after)
+            before = after
+
+    def _reading(self, cameras: int, begun: Snapshot, before: Snapshot, after: Snapshot) -> Reading:
+        name = "lookout_detection_frames_total"
+        looked_at = after.counters.get(name, 0.0) - before.counters.get(name, 0.0)
+        offered = cameras * FPS * (after.monotonic - before.monotonic)
+        alert_s, _, _ = self._latencies(before.at, after.at)
+        return Reading(
+            after_s=after.monotonic - begun.monotonic,
+            resident_mb=after.resident_mb,
+            lag=after.counters.get("lookout_stream_lag", 0.0),
+            unacknowledged=after.counters.get("lookout_capture_unacknowledged_frames", 0.0),
+            shed=max(0.0, 1 - looked_at / offered),
+            alert_s=alert_s,
+            told={
+                status.service: status.reason
+                for status in self._services.statuses().values()
+                if status.state is ServiceState.DEGRADED
+            },
+        )
 
     def _start_capture(self, cameras: int) -> None:
         options = CaptureOptions(

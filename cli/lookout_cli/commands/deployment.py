@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from lookout.authority import why_not_in_force
 from lookout.events import Deployment
-from lookout.vision.pack import read_pack
+from lookout.vision.manifest import read_pack
 from rich.table import Table
 
 from lookout_cli.closing import certificate_table, end, note_window, wait_certificate

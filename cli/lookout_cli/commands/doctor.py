@@ -19,7 +19,12 @@ from lookout_cli.commands.camera_check import (
     check_camera,
 )
 from lookout_cli.commands.models import FolderOption
-from lookout_cli.console import out
+from lookout_cli.commands.production_check import (
+    JsonOption,
+    ProductionOption,
+    check_production,
+)
+from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_plainly
 from lookout_cli.local.kafka import LocalKafka
 from lookout_cli.local.keyring import LocalKeyringError, server_binary
 from lookout_cli.models.store import DEFAULT_PACK, all_packs, default_models_folder, why_not_there
@@ -44,8 +49,17 @@ def doctor(
     seconds: SecondsOption = 5.0,
     transport: TransportOption = "tcp",
     hardware: HardwareOption = "off",
+    production: ProductionOption = False,
+    json: JsonOption = False,
+    state: StateOption = DEFAULT_STATE_FOLDER,
 ) -> None:
-    """Look at this machine, or at a camera: what is here, what is missing, what to do. Exit 1 when it cannot work."""
+    """Look at this machine, a camera, or an installation: what is missing or open, what to do. Exit 1 when something is."""
+    if production:
+        with told_plainly():
+            well = check_production(state, json=json)
+        if not well:
+            raise typer.Exit(1)
+        return
     if camera is not None:
         if not check_camera(camera, seconds=seconds, transport=transport, hardware=hardware):
             raise typer.Exit(1)

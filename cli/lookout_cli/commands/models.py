@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from lookout.vision.pack import read_pack
+from lookout.vision.manifest import read_pack
 from rich.console import Console
 from rich.table import Table
 

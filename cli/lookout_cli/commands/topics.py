@@ -7,12 +7,17 @@ from lookout.schema_ids import LOCK_FILE, locked_id
 from lookout.topics import load_catalogue, schemas_folder
 from rich.table import Table
 
+from lookout_cli.commands.topic_rights import acls, asyncapi, register, strimzi
 from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_plainly
 from lookout_cli.session import connected
 
 app = typer.Typer(
     no_args_is_help=True, help="The catalogue of topics: show it, create what is missing."
 )
+app.command()(acls)
+app.command()(strimzi)
+app.command()(asyncapi)
+app.command()(register)
 
 
 @app.command()

@@ -111,8 +111,7 @@ def up(
             {} if gap is None else {"alerting": {"LOOKOUT_ALERTING_GAP_S": str(gap)}}
         )
         console = ConsoleOptions(folder, console_port or free_ports(1)[0])
-        more[CONSOLE] = console.environment()
-        with stack, running(stack, options, restart=True, more=more) as services:
+        with stack, running(stack, options, restart=True, more=more, console=console) as services:
             if rows:
                 _open(services, rows, cameras, models)
             _tell_way_in(services, console)

@@ -1,10 +1,8 @@
-"""The demonstration: a stack, a watchlist, a deployment, footage through it, and what became of everybody."""
+"""A deployment by the command line alone, and its evidence: what measures and soaks runs on. The demonstration has a console."""
 
-import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,21 +11,15 @@ from lookout.enrolment.source import Defaults, Row, read_source
 from lookout.events import Alert, Category, Response
 from lookout.vision.pack import LoadedPack
 
-from lookout_cli.accounts import Tally, tally
-from lookout_cli.closing import end, note_window, wait_certificate
+from lookout_cli.closing import note_window
 from lookout_cli.commands.watch import write_picture
 from lookout_cli.control import ControlError, DeploymentPlan, new_deployment_id
 from lookout_cli.people.feed import AlertFeed
 from lookout_cli.people.taking import EvidenceTaker
 from lookout_cli.session import Session
-from lookout_cli.stack.running import RunningServices
 from lookout_cli.watchlist.enrolment import enrol_rows
 
-_READY_WITHIN_S = 60.0
-_SETTLE_WITHIN_S = 20.0
-_CERTIFIED_WITHIN_S = 10.0
 _DURATION = timedelta(hours=1)
-_SUMMARY = "summary.json"
 _DEFAULTS = Defaults(
     category=Category.MISSING_AT_RISK, response=Response.AMBER, reason="demonstration"
 )
@@ -63,16 +55,6 @@ def row_of(reference: str, picture: Path) -> Row:
         reason=_DEFAULTS.reason,
         problem="",
     )
-
-
-@dataclass(slots=True)
-class Result:
-    """What came of it."""
-
-    deployment_id: str
-    tally: Tally
-    held: int
-    latencies_s: dict[str, float] = field(default_factory=dict)
 
 
 def enrol_and_open(session: Session, demonstration: Demonstration, say: Say) -> str:
@@ -148,116 +130,3 @@ def taking(session: Session, folder: Path | None, say: Callable[[Alert], None]) 
         yield feed
     finally:
         feed.close()
-
-
-def run_to_the_end(
-    services: RunningServices,
-    demonstration: Demonstration,
-    *,
-    say: Say,
-    alerted: Callable[[Alert], None],
-) -> Result:
-    """Enrol, open, let the footage run to its end, wait until every key is accounted for, and count.
-
-    Raises:
-        StackError: a service did not come up.
-        ControlError: nobody could be enrolled.
-    """
-    session = services.session
-    services.wait_up(_READY_WITHIN_S)
-    deployment_id = enrol_and_open(session, demonstration, say)
-    services.wait_ready(_READY_WITHIN_S)
-    say("in force: the footage runs (Ctrl-C ends a source that has no end)")
-    with taking(session, demonstration.alerts_folder, alerted) as feed:
-        try:
-            _while_it_runs(services, feed, say)
-        except KeyboardInterrupt:
-            say("ending")
-            services.end("capture")
-        say("waiting until every key is accounted for")
-        result = _settled(session, deployment_id, feed)
-    _close(session, deployment_id, say)
-    return result
-
-
-def _close(session: Session, deployment_id: str, say: Say) -> None:
-    """End the deployment, and wait a moment for the certificate of its purge."""
-    end(session, deployment_id)
-    certificate = wait_certificate(session.platform, deployment_id, within_s=_CERTIFIED_WITHIN_S)
-    if certificate is None:
-        say("the deployment is closed; no certificate of its purge came: see the keeper's log")
-        return
-    missing = f" ({'; '.join(certificate.missing)})" if certificate.missing else ""
-    say(f"the deployment is closed and purged: certificate {certificate.state}{missing}")
-
-
-def _while_it_runs(services: RunningServices, feed: Taking, say: Say) -> None:
-    """Deal with alerts until capture has ended; say what capture says of itself, when that changes."""
-    said = ""
-    while not services.ended("capture"):
-        feed.turn()
-        reason = services.reason("capture")
-        if reason and reason != said:
-            say(f"capture: {reason}")
-        said = reason
-
-
-def _settled(session: Session, deployment_id: str, feed: Taking) -> Result:
-    deadline = time.monotonic() + _SETTLE_WITHIN_S
-    while True:
-        feed.turn()
-        counted = tally(session.platform, deployment_id)
-        keys = counted.keys
-        summed = keys.alive == 0 and keys.pending == 0 and keys.unaccounted == 0
-        # Tracks end some time after their last frame: their summaries are waited for where there were frames.
-        done = summed and (counted.faces_seen > 0 or keys.made == 0)
-        if done or time.monotonic() > deadline:
-            return Result(
-                deployment_id=deployment_id,
-                tally=counted,
-                held=keys.alive,
-                latencies_s=dict(feed.latencies_s),
-            )
-
-
-def clear_last(folder: Path) -> None:
-    """Remove the pictures that the last demonstration's summary names, and the summary; nothing else."""
-    path = folder / _SUMMARY
-    try:
-        named = json.loads(path.read_text())["pictures"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    for name in named:
-        (folder / Path(str(name)).name).unlink(missing_ok=True)
-    path.unlink()
-
-
-def summary(result: Result, *, broker: str, pack: str) -> dict[str, object]:
-    """What ``summary.json`` holds. ``keys_held`` are those alive for alerts whose evidence nobody took."""
-    keys = result.tally.keys
-    return {
-        "broker": broker,
-        "pack": pack,
-        "faces_seen": result.tally.faces_seen,
-        "compared": result.tally.compared,
-        "alerts": len(result.tally.alerts),
-        "alert_latency_s": _latencies(result.tally.alerts),
-        "keys_made": keys.made,
-        "keys_destroyed": sum(keys.destroyed.values()),
-        "keys_expired": keys.expired,
-        "keys_held": result.held,
-        "pictures": [f"{alert_id}.jpg" for alert_id in result.latencies_s],
-    }
-
-
-def write_summary(folder: Path, content: dict[str, object]) -> Path:
-    """Write ``summary.json`` into the alerts folder; its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _SUMMARY
-    path.write_text(json.dumps(content, indent=2) + "\n")
-    return path
-
-
-def _latencies(alerts: Sequence[Alert]) -> list[float]:
-    """Seconds from capture to alert, of each alert."""
-    return [round((a.alerted_at - a.captured_at).total_seconds(), 3) for a in alerts]

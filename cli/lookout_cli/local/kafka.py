@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -61,12 +61,19 @@ class LocalKafka:
         heap_mb: int = 512,
         *,
         cache: Path | None = None,
+        routes: Mapping[str, int] | None = None,
     ) -> None:
+        """``routes``: more listeners by name, and the port of the loopback that clients of each are told to come back to.
+
+        That port is somebody else's, who passes on to `routed_port`: so the way of one client can be cut alone.
+        """
         self._folder = folder
         self._port = port
         self._controller_port: int | None = None
         self._heap_mb = heap_mb
         self._cache = cache or default_cache()
+        self._told = dict(routes or {})
+        self._routed: dict[str, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -75,6 +82,12 @@ class LocalKafka:
         if self._port is None:
             raise LocalKafkaError("the node has no port before its first start")
         return f"127.0.0.1:{self._port}"
+
+    def routed_port(self, route: str) -> int:
+        """Where the node itself listens for a route; known from the first start."""
+        if route not in self._routed:
+            raise LocalKafkaError(f"there is no route {route} yet: start the node first")
+        return self._routed[route]
 
     @property
     def pid(self) -> int | None:
@@ -131,6 +144,7 @@ class LocalKafka:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._port = _free_port(self._port)
         self._controller_port = _free_port(None)
+        self._routed = {name: _free_port(self._routed.get(name)) for name in self._told}
         properties = self._write_properties()
         if not (self._folder / "data" / "meta.properties").exists():
             self._format(properties)
@@ -191,15 +205,21 @@ class LocalKafka:
         return jars
 
     def _write_properties(self) -> Path:
+        routed = {name.upper(): port for name, port in self._routed.items()}
+        told = {name.upper(): port for name, port in self._told.items()}
         settings = {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"BROKER://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self._controller_port}",
-            "advertised.listeners": f"BROKER://127.0.0.1:{self._port}",
+            "listeners": _listeners(
+                {"BROKER": self._port, "CONTROLLER": self._controller_port, **routed}
+            ),
+            "advertised.listeners": _listeners({"BROKER": self._port, **told}),
             "inter.broker.listener.name": "BROKER",
-            "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listener.security.protocol.map": ",".join(
+                f"{name}:PLAINTEXT" for name in ("BROKER", "CONTROLLER", *routed)
+            ),
             "log.dirs": str(self._folder / "data"),
             "auto.create.topics.enable": "false",
             "message.max.bytes": str(4 * 1024 * 1024),
@@ -279,6 +299,10 @@ def _run(command: Sequence[str], timeout_s: float) -> subprocess.CompletedProces
         )
     except subprocess.TimeoutExpired as error:
         raise LocalKafkaError(f"{command[0]} did not finish within {timeout_s:.0f} s") from error
+
+
+def _listeners(ports: Mapping[str, int | None]) -> str:
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items())
 
 
 def _java_version(java: str) -> int:

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from lookout.vision.errors import LicenceNotAcknowledgedError, PackError
+from lookout.vision.manifest import ModelPack, read_pack
 from lookout.vision.model_files import ModelFile, SourceFile
-from lookout.vision.pack import ModelPack, read_pack
 
 from lookout_cli.models.preparation import prepare
 from lookout_cli.models.sources import (

@@ -17,7 +17,8 @@ import onnx
 import yaml
 from lookout.vision.alignment import align_chip
 from lookout.vision.arrays import FloatArray, Image
-from lookout.vision.pack import LoadedPack, read_pack
+from lookout.vision.manifest import read_pack
+from lookout.vision.pack import LoadedPack
 from lookout.vision.sessions import OnnxRunner
 from onnx import TensorProto, helper
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from lookout.vision.errors import PackError
-from lookout.vision.pack import ModelPack, load_pack, read_pack, shipped_packs
+from lookout.vision.manifest import ModelPack, read_pack, shipped_packs
+from lookout.vision.pack import load_pack
 
 DEFAULT_PACK = "mobile"
 

@@ -28,17 +28,26 @@ class ConsoleOptions:
     def _link(self) -> Path:
         return self.folder.console / "first-sign-in-link"
 
-    def environment(self) -> Mapping[str, str]:
-        """What its process is told; no secret."""
+    def settings(self) -> Mapping[str, str]:
+        """What it is told, by field name; no secret. Makes its folder, and removes the link of an earlier start."""
         folder = self.folder.console.resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Of an earlier start: used, or not good any more.
         self._link.unlink(missing_ok=True)
         return {
-            "LOOKOUT_CONSOLE_DATABASE_URL": f"sqlite:///{folder}/console.db",
-            "LOOKOUT_CONSOLE_PORT": str(self.port),
-            "LOOKOUT_CONSOLE_FIRST_LINK_FILE": str(folder / self._link.name),
+            "database_url": f"sqlite:///{folder}/console.db",
+            "port": str(self.port),
+            "first_link_file": str(folder / self._link.name),
         }
+
+    def environment(self) -> Mapping[str, str]:
+        """The same for a process."""
+        return {f"LOOKOUT_CONSOLE_{name.upper()}": said for name, said in self.settings().items()}
+
+    @property
+    def first_link(self) -> str:
+        """The path of the administrator's one-time link; empty where somebody had an account already."""
+        return self._link.read_text().strip() if self._link.exists() else ""
 
     def way_in(self, is_up: Callable[[], bool], within_s: float) -> str | None:
         """The address to open once the console is up: a one-time link the first time, its sign-in page later. None in vain."""
@@ -47,6 +56,4 @@ class ConsoleOptions:
             if time.monotonic() > deadline:
                 return None
             time.sleep(_LOOK_S)
-        if self._link.exists():
-            return f"{self.url}{self._link.read_text().strip()}"
-        return f"{self.url}/sign-in"
+        return f"{self.url}{self.first_link or '/sign-in'}"

@@ -7,7 +7,7 @@ import structlog
 from lookout.hosting.platform import Platform
 from lookout.hosting.service import serve
 
-from lookout_cli.stack.services import ENDING_ORDER, STARTING_ORDER, Builder
+from lookout_cli.stack.services import Builder
 
 _END_WITHIN_S = 30.0
 _log = structlog.get_logger()
@@ -17,11 +17,16 @@ class InProcessServices:
     """One thread a service. What a thread dies of is kept, and told by `failures`."""
 
     def __init__(
-        self, *, platforms: Mapping[str, Platform], builders: Mapping[str, Builder]
+        self,
+        *,
+        platforms: Mapping[str, Platform],
+        builders: Mapping[str, Builder],
+        ending: Sequence[str],
     ) -> None:
-        """A platform of its own for each service, all on the same broker; they are closed by their services' ends."""
+        """A platform of its own for each service, in starting order, all on the same broker; their services' ends close them."""
         self.failures: dict[str, str] = {}
-        self._stops = {service: threading.Event() for service in STARTING_ORDER}
+        self._ending = ending
+        self._stops = {service: threading.Event() for service in platforms}
         self._threads = {
             service: threading.Thread(
                 target=self._run,
@@ -29,7 +34,7 @@ class InProcessServices:
                 name=service,
                 daemon=True,
             )
-            for service in STARTING_ORDER
+            for service in platforms
         }
 
     def start(self) -> None:
@@ -39,7 +44,7 @@ class InProcessServices:
 
     def stop(self) -> None:
         """End the services in order, each with time to drain."""
-        for service in ENDING_ORDER:
+        for service in self._ending:
             self.end(service)
 
     def end(self, service: str) -> None:

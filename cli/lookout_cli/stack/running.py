@@ -14,7 +14,8 @@ from lookout.telemetry.status import StatusBoard
 
 from lookout_cli.local.ports import free_ports
 from lookout_cli.session import Session, session_on
-from lookout_cli.stack import console
+from lookout_cli.stack.console import NAME as CONSOLE
+from lookout_cli.stack.console import ConsoleOptions
 from lookout_cli.stack.folder import RunningStack, StackError
 from lookout_cli.stack.in_process import InProcessServices
 from lookout_cli.stack.local import LocalStack
@@ -54,9 +55,16 @@ class RunningServices:
     """The services of a stack, whatever they run as."""
 
     def __init__(
-        self, *, stack: LocalStack, session: Session, run: Supervisor | InProcessServices
+        self,
+        *,
+        stack: LocalStack,
+        session: Session,
+        run: Supervisor | InProcessServices,
+        console: ConsoleOptions | None,
     ) -> None:
         self.stack, self.session, self._run = stack, session, run
+        self.console = console
+        self._also = () if console is None else (CONSOLE,)
         self._board = StatusBoard()
         session.platform.follow(ServiceStatus, self._board.heard)
 
@@ -88,11 +96,11 @@ class RunningServices:
 
     def wait_up(self, within_s: float) -> None:
         """Wait until those that need no deployment say that they work; `StackError` naming those that do not."""
-        self._wait(_INDEPENDENT, within_s)
+        self._wait((*_INDEPENDENT, *self._also), within_s)
 
     def wait_ready(self, within_s: float) -> None:
         """Wait until every service but capture says that it works; `StackError` naming those that do not."""
-        self._wait(_WORKERS, within_s)
+        self._wait((*_WORKERS, *self._also), within_s)
 
     def _wait(self, services: Sequence[str], within_s: float) -> None:
         deadline = time.monotonic() + within_s
@@ -122,20 +130,26 @@ def running(
     *,
     restart: bool,
     more: Mapping[str, Mapping[str, str]] | None = None,
+    console: ConsoleOptions | None = None,
 ) -> Iterator[RunningServices]:
     """Start a stack's services, and end them in order on leaving.
 
     ``restart`` starts those that die again; ``more`` adds to the environment of a service's process. A console runs where
-    ``more`` says what it is told, and services are processes.
+    ``console`` says how.
     """
     platform = stack.platform()
     try:
         session = session_on(platform, stack.folder)
         if stack.broker is None:
-            with _processes(stack, capture, session, restart=restart, more=more or {}) as services:
+            told = dict(more or {})
+            if console is not None:
+                told[CONSOLE] = {**console.environment(), **told.get(CONSOLE, {})}
+            with _processes(
+                stack, capture, session, restart=restart, more=told, console=console
+            ) as services:
                 yield services
         else:
-            with _threads(stack, capture, session) as services:
+            with _threads(stack, capture, session, console) as services:
                 yield services
     finally:
         platform.close()
@@ -149,8 +163,9 @@ def _processes(
     *,
     restart: bool,
     more: Mapping[str, Mapping[str, str]],
+    console: ConsoleOptions | None,
 ) -> Iterator[RunningServices]:
-    started, ended = orders(with_console=console.NAME in more)
+    started, ended = orders(with_console=console is not None)
     ports = dict(zip(started, free_ports(len(started)), strict=True))
     environments = {
         service: {**stack.environment(service, ports[service]), **more.get(service, {})}
@@ -169,7 +184,7 @@ def _processes(
     )
     try:
         supervisor.start()
-        yield RunningServices(stack=stack, session=session, run=supervisor)
+        yield RunningServices(stack=stack, session=session, run=supervisor, console=console)
     finally:
         supervisor.stop(ended)
         stack.folder.withdraw()
@@ -177,17 +192,17 @@ def _processes(
 
 @contextmanager
 def _threads(
-    stack: LocalStack, capture: CaptureOptions, session: Session
+    stack: LocalStack, capture: CaptureOptions, session: Session, console: ConsoleOptions | None
 ) -> Iterator[RunningServices]:
+    started, ended = orders(with_console=console is not None)
     with (stack.folder.logs / "services.log").open("a") as log:
         configure_logging(service="lookout", instance="lookout", out=log)
-        platforms: dict[str, Platform] = {
-            service: stack.platform(service) for service in STARTING_ORDER
-        }
-        services = InProcessServices(platforms=platforms, builders=builders(capture.settings()))
+        platforms: dict[str, Platform] = {service: stack.platform(service) for service in started}
+        make = builders(capture.settings(), None if console is None else console.settings())
+        services = InProcessServices(platforms=platforms, builders=make, ending=ended)
         try:
             services.start()
-            yield RunningServices(stack=stack, session=session, run=services)
+            yield RunningServices(stack=stack, session=session, run=services, console=console)
         finally:
             services.stop()
             # The log is closed now: what is still said goes where the command line's own words go.

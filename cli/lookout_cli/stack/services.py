@@ -23,13 +23,17 @@ def orders(*, with_console: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
 Builder = Callable[[Platform], Service]
 
 
-def builders(capture: Mapping[str, object]) -> Mapping[str, Builder]:
-    """What makes each service in this process; ``capture`` holds capture's settings by field name."""
+def builders(
+    capture: Mapping[str, object], console: Mapping[str, object] | None = None
+) -> Mapping[str, Builder]:
+    """What makes each service in this process; ``capture`` and ``console`` hold their settings by field name."""
     # Imported here: a command that starts no service in this process must not load all of their libraries.
     from lookout_alerting import __main__ as alerting  # noqa: PLC0415
     from lookout_alerting.settings import Settings as AlertingSettings  # noqa: PLC0415
     from lookout_capture import __main__ as capturing  # noqa: PLC0415
     from lookout_capture.settings import Settings as CaptureSettings  # noqa: PLC0415
+    from lookout_console import __main__ as desk  # noqa: PLC0415
+    from lookout_console.settings import Settings as ConsoleSettings  # noqa: PLC0415
     from lookout_detection import __main__ as detection  # noqa: PLC0415
     from lookout_detection.settings import Settings as DetectionSettings  # noqa: PLC0415
     from lookout_embedding import __main__ as embedding  # noqa: PLC0415
@@ -47,5 +51,8 @@ def builders(capture: Mapping[str, object]) -> Mapping[str, Builder]:
         "detection": lambda platform: detection.build(platform, DetectionSettings()),
         "capture": lambda platform: capturing.build(
             platform, CaptureSettings.model_validate(dict(capture))
+        ),
+        "console": lambda platform: desk.build(
+            platform, ConsoleSettings.model_validate(dict(console or {}))
         ),
     }

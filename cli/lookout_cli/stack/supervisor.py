@@ -31,6 +31,7 @@ class Child:
     failures: int = 0
     next_start: float = 0.0
     finished: bool = False
+    wanted_again: bool = False
     exits: list[int] = field(default_factory=list)
 
     @property
@@ -85,6 +86,15 @@ class Supervisor:
         self.children[service].finished = True
         self._end(self.children[service])
 
+    def restart(self, service: str) -> None:
+        """End a service in order; the watching thread starts it again at once. `ProcessLookupError` if it does not run."""
+        child = self.children[service]
+        process = child.process
+        if process is None or process.poll() is not None:
+            raise ProcessLookupError(service)
+        child.wanted_again = True
+        _end_in_order(process)
+
     def kill(self, service: str) -> int:
         """End a service's process without warning (for fault tests); its process id. The supervisor starts it again."""
         process = self.children[service].process
@@ -112,6 +122,9 @@ class Supervisor:
         code = child.process.returncode if child.process is not None else 0
         child.exits.append(code)
         child.process = None
+        if child.wanted_again:
+            child.wanted_again, child.next_start = False, now
+            return
         child.finished = code == 0 or not self._restart
         child.failures = 0 if now - child.started_at > _STEADY_AFTER_S else child.failures + 1
         child.next_start = now + _BACK_OFF_S[min(child.failures, len(_BACK_OFF_S) - 1)]
@@ -133,10 +146,14 @@ class Supervisor:
         process = child.process
         if process is None or process.poll() is not None:
             return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_DRAIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end_in_order(process)
         child.exits.append(process.returncode)
+
+
+def _end_in_order(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_DRAIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

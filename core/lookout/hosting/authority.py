@@ -9,6 +9,7 @@ from lookout.events import Deployment, Event, PurgeCertificate, WatchlistEntry
 from lookout.sealing.signing import ROLE_CONTROL, ROLE_RECEIPTS, TrustStore
 from lookout.stream.ports import Message
 
+_UNKNOWN = "the deployments are not known: their topic has not been read to its end"
 _SIGNED = (Deployment, WatchlistEntry, PurgeCertificate)
 
 
@@ -25,6 +26,10 @@ class FollowedAuthority:
         latest = self._deployments.get(deployment.deployment_id)
         if latest is None or deployment.updated_at >= latest.updated_at:
             self._deployments = {**self._deployments, deployment.deployment_id: deployment}
+
+    def known(self) -> bool:
+        """Whether all that was published is known, so that silence means that there is no deployment."""
+        return self._known()
 
     def latest(self, deployment_id: str) -> Deployment | None:
         """The latest record of a deployment, in force or not."""
@@ -49,10 +54,14 @@ class FollowedAuthority:
         """See `Authority`."""
         return next((known for known in self.in_force(now) if camera_id in known.cameras), None)
 
+    def why_unknown(self) -> str:
+        """Why it is not known what is in force; empty when it is. Until it is, nothing is to be judged by it."""
+        return "" if self._known() else _UNKNOWN
+
     def why_not(self, now: datetime) -> str:
         """See `Authority`."""
         if not self._known():
-            return "the deployments are not known: their topic has not been read to its end"
+            return _UNKNOWN
         if self.in_force(now):
             return ""
         reasons = [why_not_in_force(known, now) for known in self._latest_first()]

@@ -7,6 +7,8 @@ from pathlib import Path
 from cryptography import x509
 from prometheus_client import CollectorRegistry, Gauge
 
+from lookout.hosting.settings import PlatformSettings
+
 
 class CertificateMetrics:
     """The end of each certificate file of the settings, as read when the service started and took them."""
@@ -24,6 +26,18 @@ class CertificateMetrics:
         for use, path in files.items():
             if path is not None:
                 self._ends.labels(use).set(first_end(path).timestamp())
+
+
+def certificate_files(settings: PlatformSettings) -> Mapping[str, Path | None]:
+    """The certificate files that the settings name, by their use."""
+    return {
+        "kafka_ca": settings.kafka.ca_file,
+        "kafka_client": settings.kafka.certificate_file,
+        "keyring_ca": settings.keyring_ca_file,
+        "keyring_client": settings.keyring_certificate_file,
+        "registry_ca": settings.registry_ca_file,
+        "traces_ca": settings.traces_ca_file,
+    }
 
 
 def first_end(path: Path) -> datetime:

@@ -2,11 +2,12 @@
 
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import httpx
 from prometheus_client import CollectorRegistry
@@ -15,11 +16,11 @@ import lookout
 from lookout.codec import Codec
 from lookout.events import Deployment, Erasure, Event
 from lookout.hosting.authority import FollowedAuthority, signature_check
-from lookout.hosting.certificates import CertificateMetrics
+from lookout.hosting.certificates import CertificateMetrics, certificate_files
 from lookout.hosting.footing import Footing, KeyringWatch, Limits
 from lookout.hosting.metrics import KeyringWatchMetrics, ServiceMetrics, tell_model
 from lookout.hosting.settings import PlatformSettings, secret_of
-from lookout.schema_ids import LockedSchemaIds, RegistrySchemaIds, SchemaIds
+from lookout.schema_ids import LockedSchemaIds, RegistrySchemaIds, SchemaIdError, SchemaIds
 from lookout.sealing.issuer import BlockIssuer
 from lookout.sealing.keyring import KeyringAddress, RedisKeyring
 from lookout.sealing.metrics import KeyMetrics
@@ -36,7 +37,10 @@ from lookout.stream.tracing import StageTracing, Traced, Untraced
 from lookout.telemetry.health import Health
 from lookout.telemetry.metrics import StreamMetrics
 from lookout.topics import Catalogue, load_catalogue
-from lookout.vision.pack import LoadedPack, load_pack
+
+if TYPE_CHECKING:
+    from lookout.vision.manifest import ModelPack
+    from lookout.vision.pack import LoadedPack
 
 E = TypeVar("E", bound=Event)
 _REGISTRY_TIMEOUT_S = 5.0
@@ -73,9 +77,11 @@ class Platform:
     footing: Footing = field(default_factory=Footing)
     _closers: list[Callable[[], None]] = field(default_factory=list)
     _followers: list[Follower] = field(default_factory=list)
+    _once_followed: list[Callable[[], str]] = field(default_factory=list)
     _shared: Producer | None = None
     _metrics: StreamMetrics | None = None
     _key_metrics: KeyMetrics | None = None
+    _authority: FollowedAuthority | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def topic(self, kind: type[object]) -> str:
@@ -90,19 +96,33 @@ class Platform:
                 self._closers.append(self._shared.close)
             return self._shared
 
-    def load_pack(self) -> LoadedPack:
+    def load_pack(self) -> "LoadedPack":
         """The model pack of the settings, its files verified, and named in the metrics. `PackError` if it cannot be."""
+        # Imported here: services that open no model are installed without the libraries for it.
+        from lookout.vision.pack import load_pack  # noqa: PLC0415
+
         loaded = load_pack(
             self.settings.pack, self.settings.models_folder, provider=self.settings.onnx_provider
         )
+        self._tell_pack(loaded.pack, loaded.provider)
+        return loaded
+
+    def read_pack(self) -> "ModelPack":
+        """The manifest alone, named in the metrics, for who opens no model. `PackError` if it cannot be read."""
+        from lookout.vision.manifest import read_pack  # noqa: PLC0415 - as above
+
+        pack = read_pack(self.settings.pack)
+        self._tell_pack(pack, "none")
+        return pack
+
+    def _tell_pack(self, pack: "ModelPack", provider: str) -> None:
         tell_model(
             self.registry,
-            pack=loaded.pack.name,
-            version=loaded.pack.version,
-            sha256=loaded.pack.sha256,
-            provider=loaded.provider,
+            pack=pack.name,
+            version=pack.version,
+            sha256=pack.sha256,
+            provider=provider,
         )
-        return loaded
 
     def metrics(self) -> StreamMetrics:
         """The stream's metrics of this service."""
@@ -204,13 +224,25 @@ class Platform:
                 self.trouble = _READING
                 self.health.turned()
         self.trouble = ""
+        for why_unknown in self._once_followed:
+            self.footing.rely_on(why_unknown)
 
     def authority(self) -> FollowedAuthority:
-        """The deployments in force."""
+        """The deployments in force. Once they have been read, nothing is begun while they are not known any more.
+
+        What a service that was stopped for seconds judged by them would be judged "not in force", and destroyed.
+        """
         known: list[Follower] = []
         authority = FollowedAuthority(known=lambda: bool(known) and known[0].healthy())
         known.append(self.follow(Deployment, authority.heard, signed=True))
+        self._authority = authority
+        self._once_followed.append(authority.why_unknown)
         return authority
+
+    def nothing_in_force(self) -> bool:
+        """Whether it is known, of a service that works by authority, that no deployment is in force."""
+        authority = self._authority
+        return authority is not None and authority.known() and not authority.in_force(self.clock())
 
     def runner(
         self,
@@ -273,24 +305,18 @@ def make_platform(
     instance = settings.instance or f"{service}-{socket.gethostname()}-{os.getpid()}"
     catalogue = load_catalogue(prefix=settings.topic_prefix)
     registry = CollectorRegistry()
-    CertificateMetrics(registry).show(
-        {
-            "kafka_ca": settings.kafka.ca_file,
-            "kafka_client": settings.kafka.certificate_file,
-            "traces_ca": settings.traces_ca_file,
-        }
-    )
-    kafka = None if broker is not None else _kafka_settings(settings, instance)
+    CertificateMetrics(registry).show(certificate_files(settings))
+    kafka = None if broker is not None else kafka_settings(settings, service, instance)
     return Platform(
         service=service,
         instance=instance,
         settings=settings,
         catalogue=catalogue,
         codec=Codec(catalogue=catalogue, ids=_schema_ids(settings), source=f"/lookout/{service}"),
-        broker=broker or KafkaBroker(_kafka_settings(settings, instance)),
+        broker=broker or KafkaBroker(kafka_settings(settings, service, instance)),
         kafka=kafka,
         keyring=RedisKeyring(
-            _keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
+            keyring_address(settings, timedelta(seconds=settings.keyring_timeout_s))
         ),
         keyring_watch=_keyring_watch(settings, registry),
         vault=FileVault(settings.vault_folder, read_secret_file(settings.vault_secret_file)),
@@ -301,18 +327,22 @@ def make_platform(
     )
 
 
-def _keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringAddress:
+def keyring_address(settings: PlatformSettings, timeout: timedelta) -> KeyringAddress:
+    """Where the keyring is, and the way in: the password is read from its file."""
     return KeyringAddress(
         url=settings.keyring_url,
         username=settings.keyring_username,
         password=secret_of(settings.keyring_password_file),
         timeout=timeout,
+        ca_file=settings.keyring_ca_file,
+        certificate_file=settings.keyring_certificate_file,
+        key_file=settings.keyring_key_file,
     )
 
 
 def _keyring_watch(settings: PlatformSettings, registry: CollectorRegistry) -> KeyringWatch:
     # A client of its own: it must not stand in line behind the service's calls.
-    client = RedisKeyring(_keyring_address(settings, _WATCH_TIMEOUT))
+    client = RedisKeyring(keyring_address(settings, _WATCH_TIMEOUT))
     return KeyringWatch(
         ask_time=client.time,
         check=client.check,
@@ -322,11 +352,15 @@ def _keyring_watch(settings: PlatformSettings, registry: CollectorRegistry) -> K
     )
 
 
-def _kafka_settings(settings: PlatformSettings, instance: str) -> KafkaSettings:
+def kafka_settings(
+    settings: PlatformSettings, service: str, instance: str, *, request_timeout_s: float = 15.0
+) -> KafkaSettings:
+    """Where the cluster is, and the way in: the password is read from its file."""
     kafka = settings.kafka
     return KafkaSettings(
         bootstrap=kafka.bootstrap,
         client_id=instance,
+        reader_group=f"{settings.topic_prefix}{service}-reader",
         group_instance_id=instance if kafka.static_membership else None,
         security_protocol=kafka.security_protocol,
         sasl_mechanism=kafka.sasl_mechanism or "SCRAM-SHA-512",
@@ -335,16 +369,28 @@ def _kafka_settings(settings: PlatformSettings, instance: str) -> KafkaSettings:
         ca_file=kafka.ca_file,
         certificate_file=kafka.certificate_file,
         key_file=kafka.key_file,
+        request_timeout_s=request_timeout_s,
     )
 
 
 def _schema_ids(settings: PlatformSettings) -> SchemaIds:
-    if settings.registry_url is None:
+    if not settings.registry_url:
         return LockedSchemaIds()
+    return RegistrySchemaIds(registry_client(settings))
+
+
+def registry_client(settings: PlatformSettings) -> httpx.Client:
+    """A client of the registry that the settings name. `SchemaIdError` if they name none."""
+    if not settings.registry_url:
+        raise SchemaIdError("no schema registry is named: set LOOKOUT_REGISTRY_URL")
     password = secret_of(settings.registry_password_file)
     auth = (
         (settings.registry_username, password) if settings.registry_username and password else None
     )
-    return RegistrySchemaIds(
-        httpx.Client(base_url=settings.registry_url, auth=auth, timeout=_REGISTRY_TIMEOUT_S)
+    ca = settings.registry_ca_file
+    return httpx.Client(
+        base_url=settings.registry_url,
+        auth=auth,
+        timeout=_REGISTRY_TIMEOUT_S,
+        verify=True if ca is None else ssl.create_default_context(cafile=str(ca)),
     )

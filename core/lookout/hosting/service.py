@@ -6,14 +6,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from types import FrameType
 from typing import NoReturn, Protocol
 
 import structlog
 
 from lookout.events import ServiceState
+from lookout.hosting.clock import ClockWatch
 from lookout.hosting.memory import keep_freed_memory
-from lookout.hosting.platform import Platform, make_platform
+from lookout.hosting.platform import Platform, make_platform, utc_now
 from lookout.hosting.settings import PlatformSettings
 from lookout.stream.ports import Broker, StreamError
 from lookout.telemetry.health import HealthServer
@@ -44,12 +46,29 @@ Build = Callable[[Platform], Service]
 
 
 def run_process(name: str, settings: PlatformSettings, build: Build) -> NoReturn:
-    """`host`, and then the end of the process, whatever threads a library may have left behind."""
+    """`host`, and then the end of the process, whatever threads a library may have left behind.
+
+    A clock that is set back ends it at once, to be started again: see `lookout.hosting.clock`.
+    """
+    watch = ClockWatch(
+        clock=utc_now,
+        limit=timedelta(seconds=settings.clocks_differ_s),
+        on_set_back=_end_for_clock,
+    )
+    watch.start()
     code = host(name, settings, build)
     sys.stdout.flush()
     sys.stderr.flush()
     # A library's thread that does not end would leave a process that is there and does nothing.
     os._exit(code)
+
+
+def _end_for_clock(back: timedelta) -> None:
+    _log.error("the clock was set back: starting anew", by_s=round(back.total_seconds(), 1))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not in order: what would have to be waited for may be what waits.
+    os._exit(1)
 
 
 def host(
@@ -133,9 +152,15 @@ class _Hosted:
         """For the status topic, readiness and metrics. Asked from the status thread."""
         found = self._found()
         not_running = found[0] is ServiceState.NOT_RUNNING
-        self._platform.health.set_ready(found[1] if not_running else "")
+        self._platform.health.set_ready(found[1] if not_running else "", idle=self._idle())
         self._platform.told.show(found[0])
         return found
+
+    def _idle(self) -> bool:
+        """Whether everything is there but a deployment in force."""
+        platform = self._platform
+        in_the_way = platform.footing.why_not() or platform.trouble
+        return self._service is not None and not in_the_way and platform.nothing_in_force()
 
     def _found(self) -> State:
         why = self._platform.footing.why_not() or self._platform.trouble

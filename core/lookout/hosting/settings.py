@@ -4,26 +4,34 @@ Secrets are files, named here by path, so that they show neither in a process li
 """
 
 from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from lookout.vision.sessions import ExecutionProvider
+from lookout.vision.execution import ExecutionProvider
 
 
 class KafkaSection(BaseSettings):
     """Where Kafka is and how to be let in. Environment: ``LOOKOUT_KAFKA_…``."""
 
-    model_config = SettingsConfigDict(env_prefix="LOOKOUT_KAFKA_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LOOKOUT_KAFKA_", frozen=True, hide_input_in_errors=True
+    )
 
     bootstrap: str = Field(
         default="127.0.0.1:9092", description="host:port of some brokers, comma separated"
     )
     security_protocol: str = Field(
-        default="PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
+        default="PLAINTEXT",
+        pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$",
+        description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
     )
     sasl_mechanism: str | None = Field(
-        default=None, description="SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN"
+        default=None,
+        pattern="^(SCRAM-SHA-512|SCRAM-SHA-256|PLAIN)$",
+        description="SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN",
     )
     username: str | None = Field(default=None, description="SASL user")
     password_file: Path | None = Field(default=None, description="file with the SASL password")
@@ -37,11 +45,34 @@ class KafkaSection(BaseSettings):
     )
     key_file: Path | None = Field(default=None, description="client key (PEM), for mTLS")
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Half of a setting is a service that fails later, or one that is less protected than somebody thinks."""
+        if self.security_protocol.startswith("SASL") and not (self.username and self.password_file):
+            raise ValueError(
+                f"{self.security_protocol} needs LOOKOUT_KAFKA_USERNAME and LOOKOUT_KAFKA_PASSWORD_FILE"
+            )
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError(
+                "mTLS needs both LOOKOUT_KAFKA_CERTIFICATE_FILE and LOOKOUT_KAFKA_KEY_FILE"
+            )
+        if not self.security_protocol.endswith("SSL") and (self.ca_file or self.certificate_file):
+            raise ValueError(
+                f"certificates are named, but {self.security_protocol} does not use them: set "
+                "LOOKOUT_KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL"
+            )
+        if not self.security_protocol.startswith("SASL") and self.password_file:
+            raise ValueError(
+                f"a password is named, but {self.security_protocol} does not use it: set "
+                "LOOKOUT_KAFKA_SECURITY_PROTOCOL to SASL_SSL"
+            )
+        return self
+
 
 class PlatformSettings(BaseSettings):
     """What a service stands on. Environment: ``LOOKOUT_…``."""
 
-    model_config = SettingsConfigDict(env_prefix="LOOKOUT_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="LOOKOUT_", frozen=True, hide_input_in_errors=True)
 
     instance: str = Field(
         default="",
@@ -55,12 +86,24 @@ class PlatformSettings(BaseSettings):
     registry_password_file: Path | None = Field(
         default=None, description="file with the registry's password"
     )
+    registry_ca_file: Path | None = Field(
+        default=None, description="CA certificates (PEM) that sign the registry's"
+    )
     keyring_url: str = Field(
         default="", description="redis://, rediss:// or unix:// address of the keyring"
     )
     keyring_username: str | None = Field(default=None, description="user of the keyring")
     keyring_password_file: Path | None = Field(
         default=None, description="file with the keyring's password"
+    )
+    keyring_ca_file: Path | None = Field(
+        default=None, description="CA certificates (PEM) that sign the keyring's; with rediss://"
+    )
+    keyring_certificate_file: Path | None = Field(
+        default=None, description="client certificate (PEM) for the keyring, for mTLS"
+    )
+    keyring_key_file: Path | None = Field(
+        default=None, description="client key (PEM) for the keyring, for mTLS"
     )
     keyring_timeout_s: float = Field(
         default=0.5,
@@ -118,6 +161,28 @@ class PlatformSettings(BaseSettings):
         default=30.0, gt=0, description="a loop silent this long makes /livez fail"
     )
     kafka: KafkaSection = Field(default_factory=KafkaSection)
+
+    @model_validator(mode="after")
+    def _no_secret_in_an_address(self) -> Self:
+        for name, address in (("keyring", self.keyring_url), ("registry", self.registry_url or "")):
+            if urlsplit(address).password:
+                raise ValueError(
+                    f"the {name}'s address holds a password: put it into a file, and name that in "
+                    f"LOOKOUT_{name.upper()}_PASSWORD_FILE"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _keyrings_certificates(self) -> Self:
+        if (self.keyring_certificate_file is None) != (self.keyring_key_file is None):
+            raise ValueError(
+                "mTLS needs both LOOKOUT_KEYRING_CERTIFICATE_FILE and LOOKOUT_KEYRING_KEY_FILE"
+            )
+        if self.keyring_ca_file and not self.keyring_url.startswith("rediss://"):
+            raise ValueError(
+                "a CA is named for the keyring, but its address is not rediss://: it would be reached without TLS"
+            )
+        return self
 
 
 def secret_of(path: Path | None) -> str | None:

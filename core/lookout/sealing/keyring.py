@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar, cast
 
 import redis
@@ -46,12 +47,18 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyringAddress:
-    """Where the keyring is: ``redis://``, ``rediss://`` (TLS) or ``unix://`` with the socket's path."""
+    """Where the keyring is: ``redis://``, ``rediss://`` (TLS) or ``unix://`` with the socket's path.
+
+    Files are PEM, and count with ``rediss://`` only; without ``ca_file`` the system's certificates are believed.
+    """
 
     url: str
     username: str | None = None
     password: str | None = None
     timeout: timedelta = timedelta(seconds=2)
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
 
     def __repr__(self) -> str:
         """Show neither the password nor a URL that may hold one."""
@@ -91,6 +98,8 @@ class RedisKeyring:
             options["username"] = address.username
         if address.password is not None:
             options["password"] = address.password
+        if address.url.startswith("rediss://"):
+            options |= _tls(address)
         self._client = redis.Redis(
             connection_pool=redis.ConnectionPool.from_url(address.url, **options)
         )
@@ -276,11 +285,26 @@ class RedisKeyring:
             raise _unavailable(error) from None
 
 
+def _tls(address: KeyringAddress) -> dict[str, object]:
+    files = {
+        "ssl_ca_certs": address.ca_file,
+        "ssl_certfile": address.certificate_file,
+        "ssl_keyfile": address.key_file,
+    }
+    named = {name: str(path) for name, path in files.items() if path is not None}
+    return {**named, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
+
+
+_LACKS = (
+    "its user lacks a permission; load the file that `lookout keyring acls` writes into the server "
+    "(at least +time +config|get +info)"
+)
 # What a server says (of a command, or from within a script), and what to do about it.
 _ADVICE = {
     "OOM": "it is full; give it more memory, or see why keys are not destroyed",
-    "NOPERM": "its user lacks a permission; grant ~lk:* +eval +evalsha +mget +scan +time +config|get +info",
-    "no permissions": "its user lacks a permission; grant ~lk:* +eval +evalsha +mget +scan +time +config|get +info",
+    "NOPERM": _LACKS,
+    "no permissions": _LACKS,
+    "The user executing the script": _LACKS,
     "NOAUTH": "it wants a password; set one",
     "Authentication required": "it wants a password; set one",
     "WRONGPASS": "user or password is wrong",

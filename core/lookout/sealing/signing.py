@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +107,10 @@ class TrustStore:
     def signer(self, name: str) -> TrustedSigner | None:
         """What is listed of a signer."""
         return self._signers.get(name)
+
+    def demonstration_signers(self) -> Sequence[str]:
+        """The names of those whose word counts nowhere real."""
+        return sorted(name for name, signer in self._signers.items() if signer.demonstration)
 
     def verify(self, signature: Signature, message: bytes, *, role: str) -> bool:
         """Whether a listed signer with this role signed exactly this message."""

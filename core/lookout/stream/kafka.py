@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -41,6 +41,15 @@ _NO_LEADER_YET = frozenset(
     }
 )
 
+_REFUSED = {
+    KafkaError._AUTHENTICATION: (  # noqa: SLF001 - the library spells its local error codes so
+        "these credentials are refused: see LOOKOUT_KAFKA_USERNAME and the file that LOOKOUT_KAFKA_PASSWORD_FILE names"
+    ),
+    KafkaError._SSL: (  # noqa: SLF001 - same
+        "the TLS handshake failed: see LOOKOUT_KAFKA_CA_FILE, LOOKOUT_KAFKA_CERTIFICATE_FILE and LOOKOUT_KAFKA_KEY_FILE"
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSettings:
@@ -49,7 +58,8 @@ class KafkaSettings:
     ``security_protocol`` is Kafka's: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Files are PEM. ``revoke_wait_s`` is
     how long a partition that moves to another member waits for the batch in work to be committed. With a
     ``group_instance_id``, which no other process may have, one that is started again goes on with its partitions at once;
-    without, its predecessor, if killed, keeps them until ``session_timeout_s`` is over.
+    without, its predecessor, if killed, keeps them until ``session_timeout_s`` is over. ``reader_group`` names a group that
+    readers ask about and nothing joins, so that a right can be granted on it.
     """
 
     bootstrap: str
@@ -61,6 +71,7 @@ class KafkaSettings:
     ca_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
+    reader_group: str = ""
     group_instance_id: str | None = None
     session_timeout_s: float = 6.0
     max_poll_interval_s: float = 300.0
@@ -109,6 +120,7 @@ class KafkaBroker:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._admin_client: AdminClient | None = None
+        self._refused = ""
 
     def consumer(
         self, *, group: str, topics: Sequence[str], rebalance: Rebalance | None = None
@@ -159,14 +171,12 @@ class KafkaBroker:
         ranges: dict[Partition, tuple[int, int]] = {}
         for topic in topics:
             ranges.update(self.watermarks(topic))
-        config = (
-            self._fetching()
-            | {
-                "group.id": f"{self._settings.client_id}-reader",  # librdkafka wants one; nothing joins it
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-            }
-        )
+        config = self._fetching() | {
+            # librdkafka wants one; nothing joins it
+            "group.id": self._settings.reader_group or f"{self._settings.client_id}-reader",
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
         return KafkaReader(config=config, ranges=ranges, from_end=from_end)
 
     def create_topics(self, specs: Sequence[TopicSpec]) -> Sequence[str]:
@@ -207,9 +217,15 @@ class KafkaBroker:
     @property
     def _admin(self) -> AdminClient:
         if self._admin_client is None:
-            config: dict[str, str | int | float | bool] = self._settings.client()
+            # The stubs know no callbacks here; the library does.
+            config = cast(Config, {**self._settings.client(), "error_cb": self._heard})
             self._admin_client = AdminClient(config, logger=_log)
         return self._admin_client
+
+    def _heard(self, error: KafkaError) -> None:
+        """Remember that credentials were refused: the call itself only tells that time was up."""
+        if error.code() in _REFUSED:
+            self._refused = _REFUSED[error.code()]
 
     def _fetching(self) -> Config:
         return (
@@ -261,7 +277,9 @@ class KafkaBroker:
         there = self._list_topics()
         missing = [topic for topic in topics if not there.get(topic)]
         if missing:
-            raise StreamError(f"no topic {', '.join(missing)}: create it first")
+            raise StreamError(
+                f"no topic {', '.join(missing)}: create it first, or see that these credentials may use it"
+            )
         return {topic: there[topic] for topic in topics}
 
     def _offsets(self, topic: str, indexes: Sequence[int], which: OffsetSpec) -> Mapping[int, int]:
@@ -283,7 +301,9 @@ class KafkaBroker:
         try:
             return call()
         except KafkaException as error:
-            raise StreamError(f"{doing} failed: {error.args[0]}") from error
+            self._admin.poll(0)  # hears what there is to hear
+            why = self._refused or error.args[0]
+            raise StreamError(f"{doing} failed: {why}") from error
 
 
 def _code(error: KafkaException) -> int:

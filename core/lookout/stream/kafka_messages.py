@@ -10,6 +10,7 @@ from confluent_kafka import Message as RawMessage
 from lookout.stream.ports import Message, Partition, Position
 
 _QUIET_S = 30.0
+_LATEST_MS = 253_402_300_799_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
@@ -68,7 +69,8 @@ def message_from(raw: RawMessage) -> Message:
         key=raw.key(),
         value=raw.value(),
         headers=headers,
-        timestamp=_EPOCH + timedelta(milliseconds=max(0, milliseconds)),
+        # A producer may state any 64 bits, and a broker older than 4.0 takes them: no time of ours lies behind the year 9999.
+        timestamp=_EPOCH + timedelta(milliseconds=min(max(0, milliseconds), _LATEST_MS)),
     )
 
 

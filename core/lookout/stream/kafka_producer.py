@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException
@@ -16,6 +17,7 @@ from lookout.stream.watermark import LowWatermark
 _SERVE_S = 0.1
 _RETRY_S = 0.05
 _CLOSE_S = 10.0
+_ASK_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -26,11 +28,28 @@ class KafkaProducer:
     A thread of its own serves delivery reports, so that they come in whether or not anybody produces. A flush waits for
     what was queued before it, not for what other threads queue meanwhile. A failure is reported once to each thread that
     flushes after it.
+
+    A client of librdkafka that reaches the broker and yet has had nothing acknowledged for ``renew_after_s``, with messages
+    waiting, is given up for another, which is handed what waited (ADR 26). A message may then be there twice, as after a crash.
     """
 
-    def __init__(self, config: Mapping[str, str | int | float | bool]) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, str | int | float | bool],
+        *,
+        renew_after_s: float = 10.0,
+        client: Callable[..., RawProducer] = RawProducer,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._complaints = Complaints()
-        self._raw = RawProducer({**config, "error_cb": self._on_error}, logger=_log)
+        self._renew_after_s, self._monotonic = renew_after_s, monotonic
+        self._client = partial(client, {**config, "error_cb": self._on_error}, logger=_log)
+        self._raw = self._client()
+        # Nothing may be handed to a client that is being given up: nobody would hear what became of it.
+        self._using = threading.Lock()
+        self._generation = 0
+        self._waiting: dict[int, Outgoing] = {}
+        self._well_at = monotonic()
         self._changed = threading.Condition()
         self._queued = 0
         self._settled = LowWatermark()
@@ -50,6 +69,11 @@ class KafkaProducer:
             number = self._queued
             self._queued += 1
             self._settled.deliver(number)
+            if not self._waiting:
+                self._well_at = (
+                    self._monotonic()
+                )  # nothing waited, so nothing says that it was not well
+            self._waiting[number] = message
         try:
             while not self._enqueue(message, number):
                 with self._changed:
@@ -99,13 +123,8 @@ class KafkaProducer:
 
     def _enqueue(self, message: Outgoing, number: int) -> bool:
         try:
-            self._raw.produce(
-                message.topic,
-                value=message.value,
-                key=message.key,
-                headers=list(message.headers),
-                on_delivery=partial(self._on_delivery, number),
-            )
+            with self._using:
+                self._hand_over(message, number)
         except BufferError:
             return False
         return True
@@ -117,14 +136,58 @@ class KafkaProducer:
     def _serve(self) -> None:
         while not self._closed:
             self._raw.poll(_SERVE_S)
+            if self._monotonic() - self._well_at > self._renew_after_s and self._waiting:
+                self._well_at = self._monotonic()  # and not again at once, whatever comes of it
+                if self._in_reach():
+                    self._renew()
 
-    def _on_delivery(self, number: int, error: KafkaError | None, _message: RawMessage) -> None:
-        self._settle(number, error)
+    def _in_reach(self) -> bool:
+        try:
+            self._raw.list_topics(timeout=_ASK_S)
+        except KafkaException:
+            return False
+        return True
+
+    def _renew(self) -> None:
+        with self._using:
+            old, self._raw = self._raw, self._client()
+            self._generation += 1
+            with self._changed:
+                waiting = list(self._waiting.items())
+            for number, message in waiting:
+                self._hand_over(message, number)
+        _log.warning(
+            "nothing acknowledged for %.0f s by a broker in reach: another client takes over %d messages",
+            self._renew_after_s,
+            len(waiting),
+        )
+        old.purge()
+        while len(old):
+            old.poll(_SERVE_S)
+
+    def _hand_over(self, message: Outgoing, number: int) -> None:
+        self._raw.produce(
+            message.topic,
+            value=message.value,
+            key=message.key,
+            headers=list(message.headers),
+            on_delivery=partial(self._on_delivery, self._generation, number),
+        )
+
+    def _on_delivery(
+        self, generation: int, number: int, error: KafkaError | None, _message: RawMessage
+    ) -> None:
+        # What a client that was given up says of a message is not its end: another has it.
+        if generation == self._generation:
+            self._settle(number, error)
 
     def _settle(self, number: int, error: KafkaError | None) -> None:
         with self._changed:
             self._settled.stage(number)
-            if error is not None:
+            self._waiting.pop(number, None)
+            if error is None:
+                self._well_at = self._monotonic()
+            else:
                 self._failures += 1
                 self._reason = str(error)
             self._changed.notify_all()

@@ -1,7 +1,8 @@
-"""Health and metrics over HTTP: ``/livez``, ``/readyz``, ``/metrics``.
+"""Health and metrics over HTTP: ``/livez``, ``/startedz``, ``/readyz``, ``/metrics``.
 
 Live means that the loop turned lately, not that the process is there. Ready means that the service does its work now;
-why it does not is in the body.
+why it does not is in the body. Started means ready, or kept from work by nothing but that no deployment is in force: what
+replaces a service waits for this, because between deployments nothing is ready.
 """
 
 import threading
@@ -31,15 +32,16 @@ class Health:
         self._clock = clock
         self._stalled_after_s = stalled_after_s
         self._turned_at = clock()
-        self._not_ready = "starting"
+        self._not_ready = self._not_started = "starting"
 
     def turned(self) -> None:
         """The loop turned."""
         self._turned_at = self._clock()
 
-    def set_ready(self, reason_not: str) -> None:
-        """Empty: ready. Else why not."""
+    def set_ready(self, reason_not: str, *, idle: bool = False) -> None:
+        """Empty: ready. Else why not; ``idle`` when the reason is that no deployment is in force."""
         self._not_ready = reason_not
+        self._not_started = "" if idle else reason_not
 
     def why_not_live(self) -> str:
         """Why the process should be restarted; empty when it should not."""
@@ -51,6 +53,10 @@ class Health:
     def why_not_ready(self) -> str:
         """Why the service does not do its work now; empty when it does."""
         return self.why_not_live() or self._not_ready
+
+    def why_not_started(self) -> str:
+        """Why it could not take over from a predecessor; empty when it could."""
+        return self.why_not_live() or self._not_started
 
 
 class HealthServer:
@@ -94,7 +100,11 @@ class HealthServer:
 
 def _application(health: Health, registry: CollectorRegistry) -> WSGIApplication:
     metrics = cast(WSGIApplication, make_wsgi_app(registry))
-    probes = {"/livez": health.why_not_live, "/readyz": health.why_not_ready}
+    probes = {
+        "/livez": health.why_not_live,
+        "/startedz": health.why_not_started,
+        "/readyz": health.why_not_ready,
+    }
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
@@ -103,7 +113,7 @@ def _application(health: Health, registry: CollectorRegistry) -> WSGIApplication
         probe = probes.get(path)
         if probe is None:
             start_response("404 Not Found", [*_TEXT])
-            return [b"/livez, /readyz, /metrics\n"]
+            return [b"/livez, /startedz, /readyz, /metrics\n"]
         reason = probe()
         start_response("503 Service Unavailable" if reason else "200 OK", [*_TEXT])
         return [(reason or "ok").encode() + b"\n"]

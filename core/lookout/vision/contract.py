@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-import cv2
 import numpy as np
 from pydantic import ConfigDict
 
@@ -51,6 +50,9 @@ class InputContract:
 
     def tensor(self, images_bgr: Sequence[Image]) -> FloatArray:
         """Images of one size, each (H, W, 3) uint8 BGR, as the model's float32 tensor."""
+        # Imported here: what only reads a manifest does without OpenCV.
+        import cv2  # noqa: PLC0415
+
         swap = self.colour is ColourOrder.RGB
         blob = np.asarray(cv2.dnn.blobFromImages(list(images_bgr), swapRB=swap), dtype=np.float32)
         if any(self.mean):

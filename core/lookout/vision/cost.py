@@ -9,8 +9,8 @@ import numpy as np
 
 from lookout.vision.alignment import align_chip
 from lookout.vision.arrays import Image
+from lookout.vision.execution import ExecutionProvider
 from lookout.vision.pack import LoadedPack
-from lookout.vision.sessions import ExecutionProvider
 
 _WARM_UP = 3
 

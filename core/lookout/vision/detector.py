@@ -2,21 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import ConfigDict
 
 from lookout.vision.arrays import FloatArray, Image, ShapeError, require_image, require_shape
 from lookout.vision.boxes import nms
 from lookout.vision.contract import InputContract
 from lookout.vision.errors import ModelShapeError
+from lookout.vision.execution import STRIDE, DetectorSettings
 from lookout.vision.sessions import ModelRunner
-
-STRIDE = 32
-"""Detectors halve their input five times: its sides are multiples of this."""
 
 _PROBE_SIDE = 64
 _MOST_CANDIDATES = 1_000
@@ -75,31 +72,6 @@ class FaceDetector(Protocol):
             ShapeError: the image has another shape or dtype.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorSettings:
-    """How a detector looks.
-
-    Attributes:
-        longest_side: larger images are shrunk to this many pixels on the longer side; smaller
-            ones are never enlarged. A multiple of 32.
-        score_threshold: faces scored lower are dropped, 0 to 1.
-        nms_iou: boxes that overlap a better one by more are dropped, 0 to 1.
-    """
-
-    # A misspelt key in a manifest is an error.
-    __pydantic_config__: ClassVar[ConfigDict] = {"extra": "forbid"}
-
-    longest_side: int = 640
-    score_threshold: float = 0.6
-    nms_iou: float = 0.3
-
-    def __post_init__(self) -> None:
-        if self.longest_side < STRIDE or self.longest_side % STRIDE:
-            raise ValueError(
-                f"longest_side must be a multiple of {STRIDE}, but got {self.longest_side}"
-            )
 
 
 class YuNetDetector:

@@ -1,6 +1,5 @@
 """The one place where models are opened: onnxruntime with every option set explicitly."""
 
-from enum import StrEnum
 from typing import Protocol
 
 import onnxruntime as ort
@@ -8,6 +7,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from lookout.vision.arrays import FloatArray
 from lookout.vision.errors import ModelLoadError
+from lookout.vision.execution import ExecutionProvider
 
 _REFUSALS = (
     ort_errors.Fail,
@@ -17,18 +17,6 @@ _REFUSALS = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
-
-
-class ExecutionProvider(StrEnum):
-    """What computes: a setting of the process, for every model it opens."""
-
-    CPU = "cpu"
-    CUDA = "cuda"
-
-    @property
-    def in_onnxruntime(self) -> str:
-        """Its name there."""
-        return {self.CPU: "CPUExecutionProvider", self.CUDA: "CUDAExecutionProvider"}[self]
 
 
 def require_provider(provider: ExecutionProvider) -> None:

@@ -29,12 +29,14 @@ def build(platform: Platform, settings: Settings) -> Service:
     # Imported here, so that what does not run on Kafka does not load Faust.
     from lookout_alerting.adapters.faust_worker import FaustWorker  # noqa: PLC0415
 
+    authority = platform.authority()
     return FaustWorker(
         kafka=platform.kafka,
         catalogue=platform.catalogue,
         codec=platform.codec,
         keyring=platform.keyring,
-        authority=platform.authority(),
+        authority=authority,
+        why_unknown=authority.why_unknown,
         clock=platform.clock,
         rules=settings.rules(),
         metrics=metrics,

@@ -62,7 +62,8 @@ class Episode:
 
     def covers(self, seen: datetime, gap: timedelta) -> bool:
         """Whether a sighting at this time is of this episode."""
-        return self.first_seen - gap <= seen <= self.last_seen + gap
+        # Differences exist between any two times; a time less or plus a gap may be none.
+        return self.first_seen - seen <= gap and seen - self.last_seen <= gap
 
     def knows_camera(self, camera_id: str) -> bool:
         """Whether a sighting of this camera is part of the alert already."""

@@ -46,6 +46,10 @@ class DropReason(StrEnum):
     UNREADABLE = "unreadable"
 
 
+SHED = frozenset({DropReason.SUPERSEDED, DropReason.STALE, DropReason.BACKLOG})
+"""What is dropped because there is more of it than can be carried; the rest may not be sealed, or cannot."""
+
+
 class Pacing(StrEnum):
     """How fast a recording plays. Live sources have their own pace."""
 
@@ -304,12 +308,16 @@ class CameraView:
 
 
 def judge(
-    cameras: Sequence[CameraView], *, keyring: str | None = None, unacknowledged: int = 0
+    cameras: Sequence[CameraView],
+    *,
+    keyring: str | None = None,
+    unacknowledged: int = 0,
+    degraded: str = "",
 ) -> tuple[ServiceState, str]:
     """How capture as a whole is, and why, in words for people.
 
     ``keyring`` is why no key can be had. ``unacknowledged`` is 0 unless so many frames wait for the broker that images
-    are dropped.
+    are dropped. ``degraded`` says what share of the images is sealed, where that is not next to all.
     """
     active = [camera for camera in cameras if not camera.over]
     failed = [f"{c.camera_id}: {c.failure}" for c in cameras if c.failure is not None]
@@ -324,7 +332,8 @@ def judge(
     if not any(camera.up for camera in active):
         return ServiceState.NOT_RUNNING, _told([*failed, *opening])
     slow = [f"{unacknowledged} frames wait for the broker"] if unacknowledged else []
-    if worries := [*shut, *failed, *opening, *slow]:
+    shed = [degraded] if degraded else []
+    if worries := [*shut, *failed, *opening, *slow, *shed]:
         return ServiceState.DEGRADED, _told(worries)
     return ServiceState.LIVE, ""
 

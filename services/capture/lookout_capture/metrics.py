@@ -1,8 +1,9 @@
 """What capture counts and measures. Labels are camera ids and closed lists of reasons."""
 
+from lookout.telemetry.share import WorkedShare
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from lookout_capture.domain import DropReason
+from lookout_capture.domain import SHED, DropReason
 from lookout_capture.readings import IrregularityKind, StreamDescription
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -92,6 +93,7 @@ class Metrics:
             "unacknowledged_frames", "Frames sent on and not yet acknowledged by the broker"
         )
         self.streams = StreamMetrics(registry)
+        self.share = WorkedShare("frames")
         self._seconds = Histogram(
             "lookout_capture_seconds",
             "From taking the newest images to having sent them on: compressing, keys, sealing, producing",
@@ -111,11 +113,13 @@ class Metrics:
 
     def sealed(self, camera: str, size: int) -> None:
         """Count a frame sent on, and its bytes."""
+        self.share.count(worked=1)
         self._frames.labels(camera).inc()
         self._bytes.labels(camera).inc(size)
 
     def dropped(self, camera: str, reason: DropReason) -> None:
         """Count an image that was not sealed."""
+        self.share.count(shed=reason in SHED)
         self._dropped.labels(camera, reason).inc()
 
     def turn_took(self, seconds: float) -> None:

@@ -308,6 +308,7 @@ class Capture:
             [self._view(worker) for worker in self._workers],
             keyring=self._keyring,
             unacknowledged=waiting if waiting >= self._max_unacknowledged else 0,
+            degraded=self._metrics.share.why_degraded(),
         )
 
     def _say_state(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +13,15 @@ import structlog
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from lookout.events import Alert, Event, PurgeCertificate, ServiceState, ServiceStatus, Track
+from lookout.events import (
+    Alert,
+    Erasure,
+    Event,
+    PurgeCertificate,
+    ServiceState,
+    ServiceStatus,
+    Track,
+)
 from lookout.hosting.platform import Platform
 from lookout.hosting.service import Loop, Service, run_process
 from lookout.hosting.settings import PlatformSettings, secret_of
@@ -84,7 +93,7 @@ class ConsoleService:
 def build(platform: Platform, settings: Settings) -> Service:
     """The console on a platform."""
     pack = platform.load_pack()
-    store = Store(_database(settings))
+    store = make_store(settings)
     platform.closing(store.close)
     upgrade(store)
     signer = Signer(settings.signer, platform.vault.get(f"signing/{settings.signer}"))
@@ -148,6 +157,7 @@ def _listen(platform: Platform, settings: Settings, office: Office) -> None:
     certificates = Certificates(office.retention.certified)
     platform.follow(ServiceStatus, office.statuses.take)
     platform.follow(Track, faces.heard)
+    platform.follow(Erasure, office.frames.heard)
     platform.follow(PurgeCertificate, certificates.heard, signed=True)
     office.beside += [
         office.deployments.tell_untold,
@@ -203,8 +213,19 @@ def _emitting(platform: Platform) -> Callable[[Sequence[Event]], None]:
     return emit_all
 
 
-def _database(settings: Settings) -> str:
-    url = make_url(settings.database_url)
+def make_store(settings: Settings) -> Store:
+    """The database of the settings. `OSError` where a file of theirs cannot be read."""
+    return Store(database_url(settings), ca=settings.database_ca_file)
+
+
+def database_url(settings: Settings) -> str:
+    """The store's URL, password included: for the driver, and nobody else."""
+    if settings.database_url_file is None and make_url(settings.database_url).password:
+        raise ValueError(
+            "LOOKOUT_CONSOLE_DATABASE_URL holds a password: put the URL into a file, and name that in "
+            "LOOKOUT_CONSOLE_DATABASE_URL_FILE"
+        )
+    url = make_url(secret_of(settings.database_url_file) or settings.database_url)
     password = secret_of(settings.database_password_file)
     if password is not None:
         url = url.set(password=password)
@@ -259,6 +280,8 @@ def _web(settings: Settings, office: Office) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             date_header=False,
+            ssl_certfile=settings.certificate_file,
+            ssl_keyfile=settings.certificate_key_file,
             proxy_headers=bool(settings.proxies),
             forwarded_allow_ips=settings.proxies or None,
             timeout_graceful_shutdown=2,
@@ -267,7 +290,12 @@ def _web(settings: Settings, office: Office) -> uvicorn.Server:
 
 
 def main() -> None:
-    """Run the console until SIGTERM."""
+    """Run the console until SIGTERM; ``python -m lookout_console migrate`` brings its store to the newest revision."""
+    if sys.argv[1:] == ["migrate"]:
+        store = make_store(Settings())
+        upgrade(store)
+        store.close()
+        return
     run_process("console", PlatformSettings(), lambda platform: build(platform, Settings()))
 
 

@@ -2,22 +2,32 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """Secrets are files, named by path."""
 
-    model_config = SettingsConfigDict(env_prefix="LOOKOUT_CONSOLE_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LOOKOUT_CONSOLE_", frozen=True, hide_input_in_errors=True
+    )
 
     database_url: str = Field(
         default="sqlite:///console.db",
         description="SQLAlchemy URL without a password: sqlite:///FILE, or postgresql+pg8000://USER@HOST/NAME",
     )
+    database_url_file: Path | None = Field(
+        default=None, description="file with the URL instead, which may then hold the password"
+    )
     database_password_file: Path | None = Field(
         default=None, description="file with the database's password"
+    )
+    database_ca_file: Path | None = Field(
+        default=None,
+        description="CA certificates (PEM) that sign the database server's: TLS, or no connection (PostgreSQL)",
     )
     signer: str = Field(
         default="console",
@@ -26,6 +36,12 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="address that the pages are served at")
     port: int = Field(default=8080, ge=0, le=65535, description="port for them; 0 takes a free one")
+    certificate_file: Path | None = Field(
+        default=None, description="certificate chain (PEM) that the pages are served with, over TLS"
+    )
+    certificate_key_file: Path | None = Field(
+        default=None, description="private key (PEM) of that certificate"
+    )
     tls: bool = Field(
         default=False, description="pages are reached by https: cookies and headers say so"
     )
@@ -74,3 +90,11 @@ class Settings(BaseSettings):
     forget_every_s: float = Field(
         default=60.0, gt=0, description="how often what is due is forgotten"
     )
+
+    @model_validator(mode="after")
+    def _certificate_with_its_key(self) -> Self:
+        if (self.certificate_file is None) != (self.certificate_key_file is None):
+            raise ValueError(
+                "pages over TLS need both LOOKOUT_CONSOLE_CERTIFICATE_FILE and LOOKOUT_CONSOLE_CERTIFICATE_KEY_FILE"
+            )
+        return self

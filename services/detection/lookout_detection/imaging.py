@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import numpy.typing as npt
+from lookout.enrolment.pictures import PictureRefusedError, picture_size
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.boxes import clip_boxes, grow_boxes, scale_boxes
 from lookout.vision.pixelate import pixelate_faces
@@ -33,17 +34,26 @@ def decode_jpeg(data: bytes, *, width: int, height: int) -> Image:
         raise BadImageError(
             "bad_jpeg", f"the frame must be one complete JPEG, but its {len(data)} bytes are not"
         )
+    # Before it is decoded: a few bytes may claim more pixels than there is memory.
+    _require_size(data, width, height)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
-    if image is None:
+    if image is None or image.shape != (height, width, 3):
         raise BadImageError("bad_jpeg", f"the frame's {len(data)} bytes do not decode as a JPEG")
-    if image.shape != (height, width, 3):
+    return np.asarray(image, dtype=np.uint8)
+
+
+def _require_size(data: bytes, width: int, height: int) -> None:
+    try:
+        found = picture_size(data)
+    except PictureRefusedError as error:
+        raise BadImageError("bad_jpeg", f"the frame's JPEG states no size: {error}") from None
+    if found != (width, height):
         raise BadImageError(
             "wrong_size",
             f"the frame must be {width} x {height} pixels as its record says, but the JPEG is"
-            f" {image.shape[1]} x {image.shape[0]}",
+            f" {found[0]} x {found[1]}",
         )
-    return np.asarray(image, dtype=np.uint8)
 
 
 def thumbnail_jpeg(image_bgr: Image, box: FloatArray, others: FloatArray) -> bytes:

@@ -20,6 +20,7 @@ from lookout.sealing.envelope import open_sealed
 from lookout.sealing.ports import CannotOpenError, DataKey, Destruction, Issuer, Keyring
 from lookout.stream.ports import Clock, Partition
 from lookout.stream.processor import Delivery, Outcome, Rejection
+from lookout.telemetry.share import WorkedShare
 from lookout.vision.arrays import Image
 from lookout.vision.boxes import box_area
 from lookout.vision.tiles import TiledLook
@@ -115,6 +116,7 @@ class DetectionProcessor:
         self._views: dict[Camera, CameraView] = {}
         self._partitions: dict[Camera, Partition] = {}
         self._supplied: set[str] = set()
+        self._share = WorkedShare("frames")
 
     def process(self, batch: Sequence[Delivery[Frame]]) -> Outcome:
         """See `Processor.process`. Raises `KeyringUnavailableError` when there are no keys to be had."""
@@ -174,7 +176,8 @@ class DetectionProcessor:
         ours = self._chips.pack_sha256
         foreign = [each for each in in_force if each.pack_sha256 != ours]
         if not foreign:
-            return ServiceState.LIVE, ""
+            degraded = self._share.why_degraded()
+            return (ServiceState.DEGRADED if degraded else ServiceState.LIVE), degraded
         reason = "; ".join(
             f"deployment {each.deployment_id} asks for pack {each.pack_name}"
             f" ({each.pack_sha256[:12]}), this service has {ours[:12]}"
@@ -291,6 +294,8 @@ class DetectionProcessor:
 
     def _count(self, work: _Work) -> None:
         """Count a batch once it has succeeded, so that a repeated one counts once."""
+        shed = work.skipped[Skip.SHED] + work.skipped[Skip.STALE]
+        self._share.count(worked=len(work.faces), shed=shed)
         for why, count in work.skipped.items():
             self._metrics.frames_skipped.labels(why).inc(count)
         for reason, count in work.refused.items():

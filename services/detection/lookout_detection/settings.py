@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Self
 
-from lookout.vision.detector import STRIDE, DetectorSettings
+from lookout.vision.execution import STRIDE, DetectorSettings
 from lookout.vision.quality import QualityLimits
 from lookout.vision.tiles import TileRules
 from pydantic import Field, model_validator

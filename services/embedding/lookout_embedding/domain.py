@@ -13,6 +13,7 @@ class Skip(StrEnum):
     NO_AUTHORITY = "no_authority"
     STALE = "stale"
     FROM_THE_FUTURE = "from_the_future"
+    SHED = "shed"
     DUPLICATE = "duplicate"
     KEY_GONE = "key_gone"
 
@@ -30,6 +31,11 @@ def why_skipped(
     if face.captured_at - now > freshness:
         return Skip.FROM_THE_FUTURE
     return None
+
+
+def is_needed(face: Face, deployment: Deployment) -> bool:
+    """Whether a shot may be one of those that confirm its track; later ones can only better what was seen before."""
+    return face.shot <= deployment.confirm_of
 
 
 def template_bytes(template: FloatArray) -> bytes:

@@ -12,11 +12,12 @@ from lookout.sealing.envelope import open_sealed, seal
 from lookout.sealing.ports import CannotOpenError, DataKey, Destruction, Keyring
 from lookout.stream.ports import Clock, Partition
 from lookout.stream.processor import Delivery, Outcome, Rejection
+from lookout.telemetry.share import WorkedShare
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.errors import ModelShapeError
 from lookout.vision.templates import is_template
 
-from lookout_embedding.domain import Skip, template_bytes, why_skipped
+from lookout_embedding.domain import Skip, is_needed, template_bytes, why_skipped
 from lookout_embedding.metrics import Metrics
 from lookout_embedding.ports import Embedder, ModelOutputError
 from lookout_embedding.settings import Settings
@@ -25,6 +26,7 @@ _WHY_DESTROYED = {
     Skip.NO_AUTHORITY: ErasureReason.DEPLOYMENT_CLOSED,
     Skip.STALE: ErasureReason.STALE,
     Skip.FROM_THE_FUTURE: ErasureReason.STALE,
+    Skip.SHED: ErasureReason.STALE,
 }
 """What is skipped and not named here has no key of its own to destroy: another record's work covers it, or it is gone."""
 
@@ -75,6 +77,7 @@ class EmbeddingProcessor:
         self._embedder, self._pack_sha256 = embedder, pack_sha256
         self._authority, self._keyring = authority, keyring
         self._metrics, self._clock, self._settings = metrics, clock, settings
+        self._share = WorkedShare("shots")
 
     def process(self, batch: Sequence[Delivery[Face]]) -> Outcome:
         """See `Processor.process`.
@@ -88,6 +91,8 @@ class EmbeddingProcessor:
         opened = self._open(admitted, work)
         for start in range(0, len(opened), self._settings.max_batch):
             self._embed(opened[start : start + self._settings.max_batch], work)
+        shed = work.skipped[Skip.SHED] + work.skipped[Skip.STALE]
+        self._share.count(worked=len(work.outcome.produce), shed=shed)
         for why, count in work.skipped.items():
             self._metrics.faces_skipped.labels(why).inc(count)
         self._metrics.templates.inc(len(work.outcome.produce))
@@ -111,7 +116,8 @@ class EmbeddingProcessor:
             return ServiceState.NOT_RUNNING, self._authority.why_not(now)
         foreign = [each for each in in_force if each.pack_sha256 != self._pack_sha256]
         if not foreign:
-            return ServiceState.LIVE, ""
+            degraded = self._share.why_degraded()
+            return (ServiceState.DEGRADED if degraded else ServiceState.LIVE), degraded
         reason = "; ".join(
             f"deployment {each.deployment_id} asks for pack {each.pack_name}"
             f" ({each.pack_sha256[:12]}), this service has {self._pack_sha256[:12]}"
@@ -137,7 +143,25 @@ class EmbeddingProcessor:
                 work.skip(face, why or Skip.NO_AUTHORITY)
                 continue
             admitted.append((delivery, deployment))
-        return admitted
+        return self._shed(admitted, now, work)
+
+    def _shed(
+        self,
+        admitted: list[tuple[Delivery[Face], Deployment]],
+        now: datetime,
+        work: _Work,
+    ) -> list[tuple[Delivery[Face], Deployment]]:
+        """Of a stream that lags, only the shots that a confirmation needs."""
+        oldest = min((delivery.event.captured_at for delivery, _ in admitted), default=now)
+        if now - oldest <= self._settings.shed_after:
+            return admitted
+        kept = []
+        for delivery, deployment in admitted:
+            if is_needed(delivery.event, deployment):
+                kept.append((delivery, deployment))
+            else:
+                work.skip(delivery.event, Skip.SHED)
+        return kept
 
     def _open(
         self, admitted: Sequence[tuple[Delivery[Face], Deployment]], work: _Work

@@ -16,9 +16,19 @@ class Settings(BaseSettings):
         gt=0,
         description="Faces captured longer ago are destroyed without being opened.",
     )
+    shed_after_s: float = Field(
+        default=1.0,
+        gt=0,
+        description="When the oldest face of a batch is older, shots that no confirmation needs are destroyed unopened.",
+    )
     max_batch: int = Field(default=8, ge=1, description="Chips given to the model at a time.")
 
     @property
     def freshness(self) -> timedelta:
         """`freshness_s` as a span."""
         return timedelta(seconds=self.freshness_s)
+
+    @property
+    def shed_after(self) -> timedelta:
+        """`shed_after_s` as a span."""
+        return timedelta(seconds=self.shed_after_s)

@@ -86,10 +86,11 @@ def make_anchoring(
     """What takes the chain's head out of Kafka."""
     folder = settings.anchor_folder
     send: Callable[[Anchor], None] = _nowhere
-    if settings.anchor_webhook_url is not None:
+    url = secret_of(settings.anchor_webhook_url_file)
+    if url is not None:
         webhook = AnchorWebhook(
             client=httpx.Client(timeout=TIMEOUT_S),
-            url=settings.anchor_webhook_url.get_secret_value(),
+            url=url,
             secret=secret_of(settings.anchor_webhook_secret_file),
             metrics=metrics,
         )

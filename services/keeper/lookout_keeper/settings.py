@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -62,9 +62,9 @@ class Settings(BaseSettings):
     anchor_links: int = Field(
         default=1000, ge=1, description="after how many links it is anchored at the latest"
     )
-    anchor_webhook_url: SecretStr | None = Field(
+    anchor_webhook_url_file: Path | None = Field(
         default=None,
-        description="URL that anchors are posted to as well; secret, because URLs hold tokens",
+        description="file with the URL that anchors are posted to as well; a file, because URLs hold tokens",
     )
     anchor_webhook_secret_file: Path | None = Field(
         default=None, description="file with the bearer token for it"

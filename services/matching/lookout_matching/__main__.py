@@ -14,7 +14,7 @@ from lookout.events import (
 from lookout.hosting.authority import FollowedAuthority
 from lookout.hosting.platform import Platform
 from lookout.hosting.service import Feeding, Service, run_process
-from lookout.hosting.settings import PlatformSettings
+from lookout.hosting.settings import PlatformSettings, secret_of
 from lookout.stream.ports import Clock
 from lookout.telemetry.status import State
 
@@ -86,7 +86,7 @@ class MatchingService:
 
 def build(platform: Platform, settings: Settings) -> Service:
     """Matching on a platform."""
-    pack = platform.load_pack().pack
+    pack = platform.read_pack()
     metrics = Metrics(platform.registry)
     authority = platform.authority()
     gallery = make_gallery(settings)
@@ -134,10 +134,9 @@ def make_gallery(settings: Settings) -> Gallery:
         return EdgeGallery(folder=settings.gallery_folder)
     if settings.gallery is GalleryKind.LOCAL:
         return local_gallery()
-    key = settings.gallery_api_key
     return server_gallery(
         url=settings.gallery_url,
-        api_key=key.get_secret_value() if key is not None else None,
+        api_key=secret_of(settings.gallery_api_key_file),
         ca=settings.gallery_ca,
         timeout_s=settings.gallery_timeout_s,
     )

@@ -15,6 +15,7 @@ class Skip(StrEnum):
     REPEATED = "repeated"
     DECIDED_BEFORE = "decided_before"
     STALE = "stale"
+    FROM_THE_FUTURE = "from_the_future"
     DEPLOYMENT_CLOSED = "deployment_closed"
     NO_WATCHLIST = "no_watchlist"
 

@@ -157,8 +157,8 @@ class MatchingProcessor:
         if refusal := _refusal(event, deployment):
             work.reject(delivery, *refusal)
             return None
-        if work.now - event.captured_at > self._freshness:
-            work.skip(event, Skip.STALE, ErasureReason.STALE)
+        if untimely := self._untimely(event, work.now):
+            work.skip(event, untimely, ErasureReason.STALE)
             return None
         terms = self._readiness.terms(deployment)
         if isinstance(terms, Terms):
@@ -167,6 +167,12 @@ class MatchingProcessor:
         self._wait_for_watchlist(event.deployment_id, terms, work.now)
         work.skip(event, Skip.NO_WATCHLIST, ErasureReason.STALE)
         return None
+
+    def _untimely(self, event: Embedding, now: datetime) -> Skip | None:
+        """Why a face is too far from now to be compared."""
+        if now - event.captured_at > self._freshness:
+            return Skip.STALE
+        return Skip.FROM_THE_FUTURE if event.captured_at - now > self._freshness else None
 
     def _seen_before(self, event: Embedding) -> Skip | None:
         """Why a face is not for us to decide (again): its key stays as it is."""

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     gallery_url: str = Field(
         default="", description="Qdrant server, https://host:6333; only with server."
     )
-    gallery_api_key: SecretStr | None = Field(default=None, description="Qdrant API key.")
+    gallery_api_key_file: Path | None = Field(
+        default=None, description="File with Qdrant's API key; matching's own."
+    )
     gallery_ca: Path | None = Field(
         default=None, description="CA bundle (PEM) that signs the Qdrant server's certificate."
     )

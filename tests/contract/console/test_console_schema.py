@@ -1,9 +1,12 @@
 """The tables of a store are those of the code, whatever way it came to them."""
 
+import sys
 import threading
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from lookout_console.__main__ import main
 from lookout_console.schema import METADATA, upgrade
 from lookout_console.store.columns import Instant
 from lookout_console.store.engine import Store
@@ -25,6 +28,20 @@ def test_migrating_again_changes_nothing(store: Store) -> None:
     upgrade(store)
     with store.look() as connection:
         assert len(connection.execute(select(audit_head)).all()) == 1
+
+
+def test_a_store_can_be_migrated_without_running_a_console(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["lookout_console", "migrate"])
+    monkeypatch.setenv("LOOKOUT_CONSOLE_DATABASE_URL", url)
+
+    main()
+
+    store = Store(url)
+    with store.look() as connection:
+        assert len(connection.execute(select(audit_head)).all()) == 1
+    store.close()
 
 
 def test_consoles_that_start_at_once_on_an_empty_store_all_find_it_ready(url: str) -> None:

@@ -2,8 +2,8 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -299,3 +299,13 @@ def test_every_key_ends_but_those_of_the_matches_that_opened_alerts(
     ended = {order.key_id for order in desk.destroyed}
     assert evidence.isdisjoint(ended)
     assert evidence | ended == {match.thumbnail.key_id for match in matches}
+
+
+@pytest.mark.parametrize(
+    "seen", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)]
+)
+def test_matches_at_the_ends_of_time_are_decided(seen: datetime) -> None:
+    desk = Desk()
+    for number in (1, 2):
+        desk.take(replace(a_match(number), captured_at=seen), now=seen)
+    assert desk.verdicts == [Verdict.OPENED, Verdict.DUPLICATE]

@@ -1,5 +1,6 @@
 """Rows as they lie in the changelog."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -40,6 +41,28 @@ def test_foreign_bytes_are_refused_without_being_quoted(value: bytes) -> None:
         decode_row(value)
     assert "deployment_id" not in str(refused.value)
     assert "never" not in str(refused.value)
+
+
+def _spoiled(place: str, value: object) -> bytes:
+    plain = json.loads(encode_row(_row()))
+    plain["episodes"][0][place] = value
+    return json.dumps(plain).encode()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        _spoiled("last_seen", "2026-11-28T12:00:00"),
+        _spoiled("sightings", []),
+        _spoiled("sightings", [[1, "f", "t", "c", "2026-11-28T12:00:00+00:00", 0.5]]),
+        _spoiled("sightings", [["m", "f", "t", "c", "2026-11-28T12:00:00+00:00", "0.5"]]),
+        b"[" * 100_000,
+    ],
+    ids=["no zone", "no sighting", "no text", "no number", "no end"],
+)
+def test_a_row_that_could_not_be_decided_with_is_refused(value: bytes) -> None:
+    with pytest.raises(UnreadableRowError):
+        decode_row(value)
 
 
 def test_row_holds_nothing_biometric() -> None:

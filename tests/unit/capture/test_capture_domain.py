@@ -347,3 +347,9 @@ def test_the_state_is_the_worst_that_concerns_every_camera(
     reason: str,
 ) -> None:
     assert judge(cameras, keyring=keyring, unacknowledged=unacknowledged) == (state, reason)
+
+
+def test_a_share_of_images_that_is_not_sealed_is_told_to_the_operator() -> None:
+    camera = CameraView(camera_id="van-1", up=True, over=False)
+    told = "running degraded: 62 % of frames"
+    assert judge([camera], degraded=told) == (ServiceState.DEGRADED, told)

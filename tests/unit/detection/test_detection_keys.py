@@ -10,6 +10,7 @@ from lookout.events import (
     DeploymentState,
     ErasureReason,
     Frame,
+    ServiceState,
 )
 from lookout.sealing.ports import KeyringUnavailableError
 from lookout.stream.processor import Delivery, Outcome
@@ -83,6 +84,19 @@ def test_a_camera_that_lags_is_looked_at_once_where_it_is_now() -> None:
     assert kept == [late[3].event.image.key_id, *(each.event.image.key_id for each in timely)]
     assert scene.count("frames_skipped_total", reason="shed") == 3
     assert scene.carry_out(outcome) == 6
+
+
+def test_frames_shed_in_numbers_are_told_to_the_operator() -> None:
+    scene = Scene()
+    assert scene.processor.state(NOW) == (ServiceState.LIVE, "")
+    late = [scene.frame(number, at=NOW - timedelta(seconds=0.8)) for number in range(24)]
+    scene.processor.process(late)
+    timely = [scene.frame(24 + number) for number in range(7)]
+    scene.processor.process(timely)
+    assert scene.processor.state(NOW) == (
+        ServiceState.DEGRADED,
+        "running degraded: 25 % of frames",
+    )
 
 
 def test_a_frame_whose_key_is_gone_is_skipped_and_counted() -> None:

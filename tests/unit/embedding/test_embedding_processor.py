@@ -209,6 +209,36 @@ def test_a_face_that_is_not_of_now_is_destroyed_unopened(seconds: float, skip: s
     assert world.skipped(skip) == 1
 
 
+def test_a_stream_that_lags_loses_the_shots_that_no_confirmation_needs() -> None:
+    world = World()
+    late, needed = world.face(seconds=-1.1), world.face(seconds=-0.2)
+    extra = changed(world.face(seconds=-0.1), shot=deployment().confirm_of + 1)
+    outcome = world.processor.process([late, needed, extra])
+    made = [event.face_id for event in outcome.produce if isinstance(event, Embedding)]
+    assert made == [late.event.face_id, needed.event.face_id]
+    assert [order.key_id for order in outcome.destroy] == [extra.event.chip.key_id]
+    assert [order.reason for order in outcome.destroy] == [ErasureReason.STALE]
+    assert world.skipped("shed") == 1
+
+
+def test_a_stream_that_keeps_up_loses_no_shot() -> None:
+    world = World()
+    extra = changed(world.face(seconds=-0.9), shot=deployment().confirm_of + 1)
+    assert len(world.processor.process([world.face(), extra]).produce) == 2
+    assert world.skipped("shed") == 0
+
+
+def test_shots_shed_in_numbers_are_told_to_the_operator() -> None:
+    world = World()
+    assert world.processor.state(NOW) == (ServiceState.LIVE, "")
+    extra = [changed(world.face(seconds=-1.1), shot=deployment().confirm_of + 1) for _ in range(15)]
+    world.processor.process([*extra, *(world.face() for _ in range(5))])
+    assert world.processor.state(NOW) == (
+        ServiceState.DEGRADED,
+        "running degraded: 25 % of shots",
+    )
+
+
 def test_a_face_whose_key_is_gone_is_skipped_though_its_record_is_bad_too() -> None:
     world = World()
     good, bad = world.face(), changed(world.face(), pack_sha256="b" * 64)

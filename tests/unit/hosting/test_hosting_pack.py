@@ -8,8 +8,8 @@ import pytest
 from lookout.hosting.platform import Platform
 from lookout.hosting.settings import PlatformSettings
 from lookout.vision.errors import ModelFileCorruptError, ModelFileMissingError, ModelLoadError
+from lookout.vision.execution import ExecutionProvider
 from lookout.vision.pack import LoadedPack
-from lookout.vision.sessions import ExecutionProvider
 from lookout_embedding.__main__ import build
 from lookout_embedding.settings import Settings as EmbeddingSettings
 from support.own_pack import first_pixels, write_pack

@@ -150,6 +150,45 @@ def test_health_and_readiness_are_served_while_it_runs(
     assert answers == {"/livez": 200, "/metrics": 200, "/nothing": 404}
 
 
+def test_between_deployments_a_service_has_started_and_without_its_registry_it_has_not(
+    platform: Platform,
+) -> None:
+    health = platform.health
+    service = Scripted(now=(ServiceState.NOT_RUNNING, "no deployment has been opened"))
+
+    def build(ground: Platform) -> Service:
+        ground.authority()
+        return service
+
+    def work(_stop: threading.Event) -> None:
+        until(lambda: not health.why_not_started(), "started")
+        assert health.why_not_ready() == "no deployment has been opened"
+        platform.troubled("the registry does not answer")
+        until(lambda: "registry" in health.why_not_started(), "the reason")
+
+    service.work = work
+    serve(platform, build, threading.Event())
+    assert service.ran == [True]
+
+
+def test_a_service_that_cannot_work_has_not_started_though_nothing_is_in_force(
+    platform: Platform,
+) -> None:
+    reasons: list[str] = []
+
+    def work(_stop: threading.Event) -> None:
+        until(lambda: _said_why(platform, "no partitions"), "the reason")
+        reasons.append(platform.health.why_not_started())
+
+    # It follows no deployments, so it cannot be for want of one.
+    serve(
+        platform,
+        lambda _: Scripted(work=work, now=(ServiceState.NOT_RUNNING, "no partitions")),
+        threading.Event(),
+    )
+    assert reasons == ["no partitions"]
+
+
 def test_a_service_runs_only_once_all_it_follows_is_read(platform: Platform) -> None:
     held = threading.Event()
     follower = platform.follow(Deployment, lambda _: None)

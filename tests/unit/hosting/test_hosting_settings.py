@@ -29,6 +29,8 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch
 def test_the_environment_names_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOOKOUT_KAFKA_BOOTSTRAP", "one:9092,two:9092")
     monkeypatch.setenv("LOOKOUT_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("LOOKOUT_KAFKA_USERNAME", "lookout-test")
+    monkeypatch.setenv("LOOKOUT_KAFKA_PASSWORD_FILE", "/run/secrets/kafka")
     monkeypatch.setenv("LOOKOUT_KEYRING_URL", "rediss://keyring:6379")
     monkeypatch.setenv("LOOKOUT_DEMONSTRATION", "true")
 
@@ -74,6 +76,7 @@ def test_secrets_reach_the_clients_and_no_repr(
 ) -> None:
     path = tmp_path / "secret"
     path.write_text(f"{_SECRET}\n")
+    monkeypatch.setenv("LOOKOUT_KAFKA_USERNAME", "lookout-test")
     monkeypatch.setenv("LOOKOUT_KAFKA_PASSWORD_FILE", str(path))
     monkeypatch.setenv("LOOKOUT_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
     named = PlatformSettings(

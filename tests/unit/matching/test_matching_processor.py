@@ -327,6 +327,14 @@ class TestRefusals:
         assert fates(world.process(seen)) == [(key_of(seen), "stale")]
         assert world.count("skipped_total", reason="stale") == 1
 
+    def test_an_embedding_from_the_future_is_destroyed_uncompared(self) -> None:
+        world = World()
+        seen = world.see(0.9)
+        world.advance(-10.1)
+
+        assert fates(world.process(seen)) == [(key_of(seen), "stale")]
+        assert world.count("skipped_total", reason="from_the_future") == 1
+
     @pytest.mark.parametrize("state", [DeploymentState.STOPPED, DeploymentState.ENDED])
     def test_nothing_is_compared_for_a_deployment_that_is_not_live(
         self, state: DeploymentState

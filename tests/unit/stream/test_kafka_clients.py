@@ -1,12 +1,14 @@
 """Kafka clients without a Kafka: what they say when there is none, and what they never say."""
 
 import threading
+from unittest.mock import Mock
 
 import pytest
 from confluent_kafka import KafkaError
+from confluent_kafka import Message as RawMessage
 from lookout.stream.kafka import KafkaBroker, KafkaSettings
 from lookout.stream.kafka_consumer import KafkaConsumer, Limits
-from lookout.stream.kafka_messages import is_lost
+from lookout.stream.kafka_messages import is_lost, message_from
 from lookout.stream.ports import DeliveryError, Outgoing, Producer, StreamError
 
 NOWHERE = KafkaSettings(
@@ -112,3 +114,11 @@ def test_only_what_waiting_does_not_mend_ends_a_consumer(code: int, *, lost: boo
 
 def test_fatal_error_of_any_code_is_a_loss() -> None:
     assert is_lost(KafkaError(KafkaError._TRANSPORT, fatal=True))
+
+
+@pytest.mark.parametrize("milliseconds", [-(2**63), -1, 0, 2**63 - 1])
+def test_whatever_time_a_message_states_it_can_be_read(milliseconds: int) -> None:
+    raw = Mock(spec=RawMessage)
+    raw.timestamp.return_value = (1, milliseconds)
+    raw.headers.return_value = []
+    assert message_from(raw).timestamp.year in (1970, 9999)

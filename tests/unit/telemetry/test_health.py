@@ -50,6 +50,31 @@ def test_a_service_that_starts_is_live_and_not_ready(server: HealthServer) -> No
     assert get(server, "/readyz") == (503, "starting\n")
 
 
+def test_what_waits_for_nothing_but_a_deployment_has_started_and_is_not_ready(
+    server: HealthServer, health: Health
+) -> None:
+    before = get(server, "/startedz")
+    health.set_ready("no deployment has been opened", idle=True)
+
+    assert before == (503, "starting\n")
+    assert get(server, "/startedz") == (200, "ok\n")
+    assert get(server, "/readyz") == (503, "no deployment has been opened\n")
+
+
+def test_what_cannot_work_has_not_started_and_what_works_has(
+    server: HealthServer, health: Health, clock: Monotonic
+) -> None:
+    health.set_ready("the keyring does not answer")
+    broken = get(server, "/startedz")
+    health.set_ready("")
+    working = get(server, "/startedz")
+    clock.now = 11
+
+    assert broken == (503, "the keyring does not answer\n")
+    assert working == (200, "ok\n")
+    assert get(server, "/startedz")[0] == 503
+
+
 def test_readiness_follows_what_the_service_says(server: HealthServer, health: Health) -> None:
     health.set_ready("no deployment is in force")
     told = get(server, "/readyz")
@@ -75,7 +100,7 @@ def test_a_loop_that_does_not_turn_is_neither_live_nor_ready(
 
 def test_metrics_are_served_and_other_paths_name_what_there_is(server: HealthServer) -> None:
     assert "lookout_test_total 3.0" in get(server, "/metrics")[1]
-    assert get(server, "/") == (404, "/livez, /readyz, /metrics\n")
+    assert get(server, "/") == (404, "/livez, /startedz, /readyz, /metrics\n")
 
 
 def test_a_port_in_use_is_told_with_what_to_do(health: Health) -> None:

@@ -5,7 +5,9 @@ import gzip
 import json
 import os
 import resource
+import sqlite3
 import struct
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -64,6 +66,22 @@ def found_in(data: bytes) -> set[str]:
 )  # fmt: skip
 def test_only_pictures_chips_and_templates_are_found(data: bytes, expected: set[str]) -> None:
     assert found_in(data) == expected
+
+
+def test_pages_of_a_database_are_no_chip(tmp_path: Path) -> None:
+    """Text between zeros, one page like the next: most bytes equal those three further on."""
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path)) as store:
+        store.execute("pragma journal_mode=wal")
+        store.execute("pragma wal_autocheckpoint=0")
+        for number in range(40):
+            store.execute(f"create table t{number} (id text primary key, state text, said text)")
+            for row in range(6):
+                said = f"2026-01-01T12:00:{row:02} deployment {number} is in force"
+                store.execute(f"insert into t{number} values (?, 'live', ?)", (str(row), said))  # noqa: S608 - names of the test's own
+            store.commit()
+        written = path.read_bytes() + path.with_name("store.db-wal").read_bytes()
+    assert {hit for at in range(0, 8192, 512) for hit in find_all(written[at:])} == set()
 
 
 @pytest.mark.parametrize("shift", range(4))

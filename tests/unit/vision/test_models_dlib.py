@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lookout.vision.arrays import FloatArray
-from lookout.vision.pack import load_pack, read_pack
+from lookout.vision.manifest import read_pack
+from lookout.vision.pack import load_pack
 from lookout.vision.sessions import OnnxRunner
 from lookout_cli.models.dlib_graph import dlib_resnet_to_onnx
 from lookout_cli.models.dlib_resnet import DlibFormatError, read_dlib_resnet

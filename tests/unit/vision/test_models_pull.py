@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from lookout.vision.errors import LicenceNotAcknowledgedError
+from lookout.vision.manifest import ModelPack, read_pack
 from lookout.vision.model_files import Distribution, DistributionKind, ModelFile, SourceFile
-from lookout.vision.pack import LoadedPack, ModelPack, load_pack, read_pack
+from lookout.vision.pack import LoadedPack, load_pack
 from lookout_cli.models.pull import Origin, PullError, PullReport, pull, pull_with_fallback
 from lookout_cli.models.sources import (
     NetworkFetcher,

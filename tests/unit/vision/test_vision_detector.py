@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 from lookout.vision.arrays import FloatArray, ShapeError
 from lookout.vision.contract import ColourOrder, InputContract, Layout
-from lookout.vision.detector import (
-    CenterFaceDetector,
-    Detections,
-    DetectorSettings,
-    YuNetDetector,
-    fit_canvas,
-)
+from lookout.vision.detector import CenterFaceDetector, Detections, YuNetDetector, fit_canvas
 from lookout.vision.errors import ModelShapeError
+from lookout.vision.execution import DetectorSettings
 
 BGR = InputContract(colour=ColourOrder.BGR)
 SETTINGS = DetectorSettings()

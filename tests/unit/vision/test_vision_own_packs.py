@@ -7,8 +7,9 @@ import onnxruntime
 import pytest
 from lookout.vision.arrays import FloatArray, Image
 from lookout.vision.errors import ModelFileCorruptError, ModelLoadError
+from lookout.vision.execution import ExecutionProvider
 from lookout.vision.pack import load_pack
-from lookout.vision.sessions import ExecutionProvider, require_provider
+from lookout.vision.sessions import require_provider
 from support.own_pack import first_pixels, write_pack
 
 CONTRACTS = {

@@ -11,16 +11,16 @@ from lookout.vision.errors import (
     ModelFileMissingError,
     ModelLoadError,
 )
-from lookout.vision.model_files import SourceFile
-from lookout.vision.pack import (
+from lookout.vision.manifest import (
     DetectorKind,
     LandmarksSpec,
     LookSpec,
     ModelPack,
-    load_pack,
     read_pack,
     shipped_packs,
 )
+from lookout.vision.model_files import SourceFile
+from lookout.vision.pack import load_pack
 
 CONTENT = b"not really a model"
 

@@ -12,8 +12,11 @@ from typing import Any
 
 import faust
 from faust.types.auth import CredentialsT
-from lookout.stream.kafka import KafkaSettings
+from lookout.stream.kafka import KafkaBroker, KafkaSettings
+from lookout.stream.ports import StreamError
 from yarl import URL
+
+from lookout_alerting.adapters.faust_consumer import seek_everywhere
 
 TABLE = "entries"
 
@@ -46,9 +49,9 @@ class FaustParts:
 class KeptTopic(faust.Topic):
     """A topic whose queue keeps what was put into it.
 
-    Faust's own queue is emptied when the flow resumes after a table's recovery, and what the consumer had fetched by
-    then is lost where the following seek to the committed offset does nothing: it does nothing at offset 0 and without
-    a commit (ADR 0007). Kept, such messages come twice at worst, and the second time changes nothing.
+    Faust's own queue is emptied when the flow resumes after a table's recovery, behind the seek that brings again what was
+    fetched before it: what comes between the two is lost (ADR 0007). Kept, such messages come twice at worst, and the
+    second time changes nothing.
     """
 
     @property
@@ -91,6 +94,8 @@ def build_app(
         # A killed worker's partitions move on after the session, not after Faust's default minute.
         broker_session_timeout=6.0,
         broker_heartbeat_interval=1.0,
+        # Nor do the living wait Faust's default minute for a member that never comes back to join.
+        broker_rebalance_timeout=15.0,
         broker_commit_interval=1.0,
         broker_request_timeout=settings.request_timeout_s,
         producer_acks=-1,
@@ -100,6 +105,7 @@ def build_app(
         # for, and waiting while the keyring is away would cost the membership.
         stream_wait_empty=False,
     )
+    seek_everywhere(app)
     matches = KeptTopic(
         app,
         topics=[topic],
@@ -116,6 +122,14 @@ def build_app(
     )
     app.agents[agent.name] = agent
     return FaustParts(app, table)
+
+
+def require_topics(settings: KafkaSettings, names: FaustNames, topic: str) -> None:
+    """Raise `StreamError` if a topic is missing, or the changelog has not as many partitions as ``topic``. Blocks."""
+    broker = KafkaBroker(settings)
+    counts = {one: len(broker.watermarks(one)) for one in (topic, names.changelog)}
+    if len(set(counts.values())) > 1:
+        raise StreamError(f"these need the same number of partitions, got {counts}")
 
 
 def credentials_of(settings: KafkaSettings) -> CredentialsT | None:

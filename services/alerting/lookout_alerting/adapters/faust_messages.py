@@ -1,9 +1,11 @@
 """Between Faust's messages and ours."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from lookout.stream.ports import Message, Outgoing, Partition, Position
+
+_LATEST_S: Final = 253_402_300_799.0
 
 
 class Outbox:
@@ -35,7 +37,8 @@ def message_of(message: Any) -> Message:
         key=message.key,
         value=message.value,
         headers=tuple(message.headers or ()),
-        timestamp=datetime.fromtimestamp(message.timestamp or 0, UTC),
+        # A producer may state any 64 bits of milliseconds; no time of ours lies behind the year 9999.
+        timestamp=datetime.fromtimestamp(min(max(0.0, message.timestamp or 0.0), _LATEST_S), UTC),
     )
 
 

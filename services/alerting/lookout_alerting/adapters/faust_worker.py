@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -24,13 +24,13 @@ from lookout.codec import Codec
 from lookout.events import Event, Match, ServiceState
 from lookout.sealing.ports import Keyring, KeyringUnavailableError
 from lookout.stream.dead_letters import DeadLetters
-from lookout.stream.kafka import KafkaBroker, KafkaSettings
+from lookout.stream.kafka import KafkaSettings
 from lookout.stream.ports import (
     Clock,
     DeliveryError,
     InvalidMessageError,
     Outgoing,
-    Partition,
+    Position,
     RetryableError,
     StreamError,
 )
@@ -40,7 +40,8 @@ from lookout.telemetry.metrics import StreamMetrics
 from lookout.telemetry.status import State
 from lookout.topics import Catalogue
 
-from lookout_alerting.adapters.faust_app import FaustNames, FaustParts, build_app
+from lookout_alerting.adapters.faust_app import FaustNames, FaustParts, build_app, require_topics
+from lookout_alerting.adapters.faust_consumer import SeekingConsumer
 from lookout_alerting.adapters.faust_messages import (
     Outbox,
     message_of,
@@ -49,6 +50,7 @@ from lookout_alerting.adapters.faust_messages import (
 )
 from lookout_alerting.adapters.progress import GroupOffsets, Progress
 from lookout_alerting.adapters.rows import UnreadableRowError, decode_row, encode_row
+from lookout_alerting.adapters.standstill import Standstill, lags_of
 from lookout_alerting.domain import Decision, EntryRow, Rules, decide
 from lookout_alerting.metrics import Metrics
 
@@ -58,6 +60,7 @@ _START_S: Final = 5.0
 _DRAIN_S: Final = 5.0
 _STOP_S: Final = 15.0
 _STUCK_S: Final = 60.0
+_STANDSTILL_S: Final = 30.0
 _SWEEP_S: Final = 30.0
 _LAG_S: Final = 1.0
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -88,7 +91,10 @@ class FaustWorker:
         instance: str,
         on_turn: Callable[[], None],
         tracing: StageTracing | None = None,
+        why_unknown: Callable[[], str] = lambda: "",
     ) -> None:
+        """While ``why_unknown`` says why it is not known what is in force, no match is decided: it waits."""
+        self._why_unknown = why_unknown
         self._kafka = kafka
         self._matches = catalogue.topic_of(Match)
         self._names = FaustNames(prefix=catalogue.prefix)
@@ -114,6 +120,7 @@ class FaustWorker:
         self._failure: BaseException | None = None
         self._draining = False
         self._progress = Progress(GroupOffsets(kafka=kafka, group=self._names.group))
+        self._standstill = Standstill(_STANDSTILL_S)
         self._in_hand_since: float | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -168,23 +175,16 @@ class FaustWorker:
                 self._sweep()
             if now - measured > _LAG_S:
                 measured = now
-                self._measure_lag()
+                self._watch_for_standstill(self._measure_lag(), now)
             await asyncio.sleep(_TURN_S)
         await self._stop(starting)
 
     async def _start(self) -> None:
         # Asked before Faust is: what it says of a missing topic or cluster helps nobody.
-        await asyncio.get_running_loop().run_in_executor(self._blocking, self._require_topics)
+        await asyncio.get_running_loop().run_in_executor(
+            self._blocking, require_topics, self._kafka, self._names, self._matches.name
+        )
         await self._parts.app.start()
-
-    def _require_topics(self) -> None:
-        broker = KafkaBroker(self._kafka)
-        counts = {
-            topic: len(broker.watermarks(topic))
-            for topic in (self._matches.name, self._names.changelog)
-        }
-        if len(set(counts.values())) > 1:
-            raise StreamError(f"these need the same number of partitions, got {counts}")
 
     def _healthy(self, starting: "asyncio.Task[None]") -> bool:
         app = self._parts.app
@@ -285,6 +285,8 @@ class FaustWorker:
         self._stream.age_seconds.labels(self._matches.name).observe(max(0.0, age))
 
     def _decode(self, value: bytes | None) -> Match:
+        if why := self._why_unknown():
+            raise RetryableError(why)
         event = self._codec.decode(self._matches.name, value)
         if not isinstance(event, Match):
             raise InvalidMessageError("foreign_schema", f"wanted a Match, got {type(event)}")
@@ -364,12 +366,29 @@ class FaustWorker:
                     self._state = (ServiceState.LIVE, "")
                 return done
 
-    def _measure_lag(self) -> None:
-        for place, end in self._parts.app.monitor.tp_end_offsets.items():
-            if place.topic == self._matches.name:
-                following = self._progress.following(Partition(place.topic, place.partition))
-                lag = self._stream.lag.labels(place.topic, str(place.partition))
-                lag.set(max(0, end - following))
+    def _measure_lag(self) -> set[Position]:
+        """Tell the lag of each partition that is ours; returns what is next in those that have one."""
+        if self._state[1] == "starting":
+            return set()
+        consumer = cast(SeekingConsumer, self._parts.app.consumer)
+        lags = dict(lags_of(consumer, self._progress, topic=self._matches.name))
+        for position, lag in lags.items():
+            self._stream.lag.labels(self._matches.name, str(position.partition.index)).set(lag)
+        return {position for position, lag in lags.items() if lag}
+
+    def _watch_for_standstill(self, waiting: set[Position], now: float) -> None:
+        app = self._parts.app
+        # While one match is in hand, the others have to wait.
+        reasons: set[str] = set()
+        if app.rebalancing:
+            reasons = {f"the group has been rebalancing (for the {app.rebalancing_count}. time)"}
+        elif self._in_hand_since is None:
+            reasons = {f"{position} is there and has not come" for position in waiting}
+        reason = self._standstill.of(reasons, now)
+        if reason is not None:
+            self._failure = self._failure or StreamError(
+                f"nothing moved for {_STANDSTILL_S:.0f} s: {reason}; starting again from the commit"
+            )
 
     def _sweep(self) -> None:
         """Forget rows that no match can still belong to; the changelog forgets them by its own retention."""

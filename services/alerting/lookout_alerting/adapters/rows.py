@@ -40,11 +40,11 @@ def decode_row(value: bytes) -> EntryRow:
         if plain["v"] != _VERSION:
             raise UnreadableRowError(f"wanted a row of version {_VERSION}, got {plain['v']!r}")
         return EntryRow(
-            deployment_id=plain["deployment_id"],
-            entry_id=plain["entry_id"],
+            deployment_id=_text(plain["deployment_id"]),
+            entry_id=_text(plain["entry_id"]),
             episodes=tuple(_episode(episode) for episode in plain["episodes"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnreadableRowError(f"not a row: {type(error).__name__}") from None
 
 
@@ -61,22 +61,46 @@ def _plain_episode(episode: Episode) -> dict[str, Any]:
 
 
 def _episode(plain: dict[str, Any]) -> Episode:
+    sightings = tuple(_sighting(*fields) for fields in plain["sightings"])
+    if not sightings:
+        raise ValueError("an episode begins with a sighting")
     return Episode(
-        alerted_at=datetime.fromisoformat(plain["alerted_at"]),
-        first_seen=datetime.fromisoformat(plain["first_seen"]),
-        last_seen=datetime.fromisoformat(plain["last_seen"]),
-        sightings=tuple(_sighting(*fields) for fields in plain["sightings"]),
+        alerted_at=_moment(plain["alerted_at"]),
+        first_seen=_moment(plain["first_seen"]),
+        last_seen=_moment(plain["last_seen"]),
+        sightings=sightings,
     )
 
 
 def _sighting(
-    match_id: str, face_id: str, track_id: str, camera_id: str, captured_at: str, score: float
+    match_id: object,
+    face_id: object,
+    track_id: object,
+    camera_id: object,
+    captured_at: object,
+    score: object,
 ) -> Sighting:
+    if not isinstance(score, float):
+        raise TypeError("a score is a float")
     return Sighting(
-        match_id=match_id,
-        face_id=face_id,
-        track_id=track_id,
-        camera_id=camera_id,
-        captured_at=datetime.fromisoformat(captured_at),
+        match_id=_text(match_id),
+        face_id=_text(face_id),
+        track_id=_text(track_id),
+        camera_id=_text(camera_id),
+        captured_at=_moment(captured_at),
         score=score,
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("wanted text")
+    return value
+
+
+def _moment(value: object) -> datetime:
+    """A time with its zone: one without could not be compared with any other."""
+    moment = datetime.fromisoformat(_text(value))
+    if moment.utcoffset() is None:
+        raise ValueError("a time without its zone")
+    return moment

@@ -2,7 +2,10 @@
 
 import csv
 import io
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -13,6 +16,18 @@ LARGEST_FILE: Final = 256 * 1024 * 1024
 _LARGEST_PICTURE: Final = 8 * 1024 * 1024
 _LARGEST_TABLE: Final = 16 * 1024 * 1024
 _MOST_MEMBERS: Final = MOST_ROWS * 2 + 10
+# What zipfile and the decompressors below it raise over a damaged member; anything else is a defect of ours.
+_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 def open_archive(archive: bytes) -> zipfile.ZipFile:
@@ -67,7 +82,7 @@ def _bytes_of(members: zipfile.ZipFile, one: zipfile.ZipInfo, most: int) -> byte
     try:
         with members.open(one) as stream:
             data = stream.read(most + 1)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError):
+    except _DAMAGED:
         raise BadInputError("a file in the zip is damaged") from None
     if len(data) > most:
         raise BadInputError(f"a file in the zip is larger than {most // 1024 // 1024} MiB")

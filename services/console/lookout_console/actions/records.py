@@ -12,6 +12,7 @@ from typing import Final
 from lookout_console.actions.alerts import Alerts, Raised
 from lookout_console.actions.deployments import Deployments, Known, Taken
 from lookout_console.actions.desk import Actor, Desk
+from lookout_console.actions.frames import Frames, FrameTotals
 from lookout_console.actions.watchlists import Watchlists
 from lookout_console.domain.alerts import Adjudication, Disposal, Planted, Truth
 from lookout_console.domain.deployments import Stage
@@ -65,9 +66,14 @@ class Records:
     """Makes records."""
 
     def __init__(
-        self, desk: Desk, deployments: Deployments, watchlists: Watchlists, alerts: Alerts
+        self,
+        desk: Desk,
+        deployments: Deployments,
+        watchlists: Watchlists,
+        alerts: Alerts,
+        frames: FrameTotals,
     ) -> None:
-        self._desk, self._deployments = desk, deployments
+        self._desk, self._deployments, self._frames = desk, deployments, frames
         self._watchlists, self._alerts = watchlists, alerts
 
     def record(self, deployment_id: str) -> Record:
@@ -81,7 +87,7 @@ class Records:
         return Record(
             title=known.plan.title,
             sections=(
-                _deployment(known, taken, listed),
+                _deployment(known, taken, listed, self._frames.of(deployment_id)),
                 accuracy,
                 _outcomes(public),
                 _demographics(public),
@@ -215,7 +221,7 @@ def _cell(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def _deployment(known: Known, taken: Sequence[Taken], listed: int) -> Section:
+def _deployment(known: Known, taken: Sequence[Taken], listed: int, frames: Frames) -> Section:
     plan = known.plan
     live, stopped = _times(taken)
     return Section(
@@ -233,10 +239,19 @@ def _deployment(known: Known, taken: Sequence[Taken], listed: int) -> Section:
             ),
             Row(words="People on the watchlist", value=f"{listed:,}", note="0 after the purge"),
             Row(words="Cameras", value=str(len(plan.cameras))),
+            Row(words="Frames looked at", value=f"{frames.looked_at:,}"),
+            Row(words="Frames shed", value=f"{frames.shed:,}", note=_shed_note(frames)),
             Row(words="Target false positive rate", value=one_in(plan.target_fpir)),
             Row(words="Verifiers per alert", value=str(plan.verifiers)),
         ),
     )
+
+
+def _shed_note(frames: Frames) -> str:
+    sealed = frames.looked_at + frames.shed
+    if not frames.shed:
+        return ""
+    return f"too old when their turn came: {frames.shed / sealed:.1%} of those sealed"
 
 
 def _accuracy(faces: int, public: Sequence[Raised]) -> tuple[Section, tuple[str, ...]]:

@@ -1,9 +1,11 @@
 """Opening the store, and what a transaction is on each kind of it."""
 
 import sqlite3
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from lookout.audit import GENESIS
@@ -23,8 +25,10 @@ _AGAIN_S: Final = 0.02
 class Store:
     """The database. ``reading`` takes no lock; ``writing`` gives transactions that nobody else writes beside (SQLite)."""
 
-    def __init__(self, url: str) -> None:
-        self.reading: Engine = create_engine(url, pool_pre_ping=True)
+    def __init__(self, url: str, *, ca: Path | None = None) -> None:
+        """``ca`` (PEM) signs the server's certificate: connections are TLS then, or are not made (PostgreSQL)."""
+        tls = {} if ca is None else {"ssl_context": ssl.create_default_context(cafile=str(ca))}
+        self.reading: Engine = create_engine(url, pool_pre_ping=True, connect_args=tls)
         if self.reading.dialect.name == "sqlite":
             _like_a_server(self.reading)
         _tell_lost_connections(self.reading)

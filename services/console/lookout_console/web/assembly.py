@@ -17,6 +17,7 @@ from lookout_console.actions.checking import PreShift
 from lookout_console.actions.deployments import Deployments, Pack
 from lookout_console.actions.desk import Desk
 from lookout_console.actions.evidence import Evidence
+from lookout_console.actions.frames import FrameTotals
 from lookout_console.actions.ports import Control, NewExaminer
 from lookout_console.actions.records import Records
 from lookout_console.actions.retention import Retention
@@ -82,6 +83,7 @@ def build_office(outside: Outside) -> Office:
     watchlists = Watchlists(desk, outside.new_examiner)
     deployments = Deployments(desk, outside.pack, demonstration=outside.demonstration)
     alerts = Alerts(desk, watchlists)
+    frames = FrameTotals()
     register = Register(store.writing, clock=clock, journal=audit, lockout=outside.lockout)
     credentials = Credentials(store.writing, clock=clock, journal=audit, rules=outside.sessions)
     office = Office(
@@ -90,7 +92,8 @@ def build_office(outside: Outside) -> Office:
         watchlists=watchlists,
         alerts=alerts,
         shift=Shift(desk),
-        records=Records(desk, deployments, watchlists, alerts),
+        records=Records(desk, deployments, watchlists, alerts, frames),
+        frames=frames,
         retention=Retention(desk),
         pre_shift=PreShift(desk, alerts),
         evidence=Evidence(desk, alerts, watchlists),
@@ -116,7 +119,7 @@ def build_office(outside: Outside) -> Office:
     teller = Teller(office)
     telling.to(teller.tell)
     teller.begin()
-    office.beside.append(teller.turn)
+    office.beside += [teller.turn, alerts.outbox.turn]
     office.outward += [office.webhooks.send_due, office.channels.send_waiting]
     return office
 

@@ -17,6 +17,7 @@ from lookout_console.actions.checking import PreShift
 from lookout_console.actions.deployments import Deployments, Known
 from lookout_console.actions.desk import Desk
 from lookout_console.actions.evidence import Evidence
+from lookout_console.actions.frames import FrameTotals
 from lookout_console.actions.records import Records
 from lookout_console.actions.retention import Retention
 from lookout_console.actions.shift import Banner, Shift, Statuses
@@ -61,6 +62,7 @@ class Office:
     alerts: Alerts
     shift: Shift
     records: Records
+    frames: FrameTotals
     retention: Retention
     evidence: Evidence
     pre_shift: PreShift

@@ -26,7 +26,7 @@ def server_gallery(
     if not local and not (url.startswith("https://") and api_key):
         raise GalleryError(
             "a Qdrant server on another machine needs an https:// URL and an API key: set "
-            "LOOKOUT_MATCHING_GALLERY_URL and LOOKOUT_MATCHING_GALLERY_API_KEY"
+            "LOOKOUT_MATCHING_GALLERY_URL and LOOKOUT_MATCHING_GALLERY_API_KEY_FILE"
         )
     client = QdrantClient(
         url=url,

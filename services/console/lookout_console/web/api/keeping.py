@@ -55,6 +55,21 @@ def add_account(
     return said(make_account(office_of(request), caller, fields), 201)
 
 
+@router.post("/accounts/{account_id}/link", status_code=201, openapi_extra=takes(reason="Why"))
+def make_link(
+    request: Request,
+    account_id: str,
+    caller: Annotated[Caller, Depends(Guard(Permission.KEEP_ACCOUNTS))],
+    fields: Sent,
+) -> Response:
+    """A link that signs its account in once, within 15 minutes, to hand over."""
+    office = office_of(request)
+    secret = office.credentials.make_link(
+        account_id, by=caller.account.account_id, reason=fields.text("reason", most=400)
+    )
+    return said({"link": f"{request.base_url}sign-in/link/{secret}"}, 201)
+
+
 @router.get("/openapi.json")
 def description(
     caller: Annotated[Caller, Depends(Guard(Permission.KEEP_TOKENS))],
