@@ -78,6 +78,7 @@ def _redaction(settings: PlatformSettings) -> Redaction:
     files = (
         settings.vault_secret_file,
         settings.keyring_password_file,
+        settings.keyring_key_file,
         settings.registry_password_file,
         settings.kafka.password_file,
         settings.kafka.key_file,

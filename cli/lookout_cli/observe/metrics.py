@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lookout.hosting.certificates import CertificateMetrics
 from lookout.hosting.metrics import KeyringWatchMetrics, ServiceMetrics, tell_model
 from lookout.sealing.metrics import KeyMetrics
 from lookout.telemetry.metrics import StreamMetrics
@@ -105,6 +106,7 @@ def _registries() -> Mapping[str, CollectorRegistry]:
         registry = made[service] = _Registry()
         ServiceMetrics(registry, service=service)
         KeyringWatchMetrics(registry)
+        CertificateMetrics(registry)
         for register in registers:
             register(registry)
     command = made[VERIFICATION] = _Registry()

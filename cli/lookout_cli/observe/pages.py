@@ -20,7 +20,16 @@ The rules are in [charts/lookout/files](../charts/lookout/files); what to do abo
 """
 
 _GROUPS = (
-    ("Every service", ("lookout_build", "lookout_service", "lookout_model", "lookout_keyring")),
+    (
+        "Every service",
+        (
+            "lookout_build",
+            "lookout_service",
+            "lookout_model",
+            "lookout_keyring",
+            "lookout_certificate",
+        ),
+    ),
     ("The stream", ("lookout_stream", "lookout_control")),
     ("Keys", ("lookout_keys", "lookout_key_blocks")),
     ("Capture", ("lookout_capture",)),

@@ -16,6 +16,7 @@ import lookout
 from lookout.codec import Codec
 from lookout.events import Deployment, Erasure, Event
 from lookout.hosting.authority import FollowedAuthority, signature_check
+from lookout.hosting.certificates import CertificateMetrics, certificate_files
 from lookout.hosting.footing import Footing, KeyringWatch, Limits
 from lookout.hosting.metrics import KeyringWatchMetrics, ServiceMetrics, tell_model
 from lookout.hosting.settings import PlatformSettings, secret_of
@@ -304,6 +305,7 @@ def make_platform(
     instance = settings.instance or f"{service}-{socket.gethostname()}-{os.getpid()}"
     catalogue = load_catalogue(prefix=settings.topic_prefix)
     registry = CollectorRegistry()
+    CertificateMetrics(registry).show(certificate_files(settings))
     kafka = None if broker is not None else kafka_settings(settings, service, instance)
     return Platform(
         service=service,

@@ -1,5 +1,8 @@
 """Spans to a collector: OTLP over HTTP, by OpenTelemetry's own library, in batches from a thread of its own."""
 
+import logging
+import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -16,7 +19,26 @@ from lookout.stream.tracing import Attributes
 
 _PATH: Final = "/v1/traces"
 _TIMEOUT_S: Final = 2.0
+_QUIET_S: Final = 60.0
+_LOGGER: Final = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _HEADER: Final = TraceContextTextMapPropagator()
+
+
+class OnceInAWhile(logging.Filter):
+    """Lets one record through, then none for a while."""
+
+    def __init__(self, quiet_s: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._quiet_s, self._monotonic = quiet_s, monotonic
+        self._quiet_until = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the library's signature
+        """See `logging.Filter.filter`."""
+        now = self._monotonic()
+        if now < self._quiet_until:
+            return False
+        self._quiet_until = now + self._quiet_s
+        return True
 
 
 class OtlpSpan:
@@ -93,7 +115,11 @@ class OtlpTracer:
 
 
 def otlp_exporter(endpoint: str, *, ca_file: str | None) -> SpanExporter:
-    """Spans to the collector at ``endpoint``, such as ``http://127.0.0.1:4318``."""
+    """Spans to the collector at ``endpoint``, such as ``http://127.0.0.1:4318``.
+
+    That it does not answer is logged once a minute: the library would say so with every batch.
+    """
+    logging.getLogger(_LOGGER).addFilter(OnceInAWhile(_QUIET_S))
     return OTLPSpanExporter(
         endpoint=endpoint.rstrip("/").removesuffix(_PATH) + _PATH,
         certificate_file=ca_file,

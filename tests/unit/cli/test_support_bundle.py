@@ -136,8 +136,8 @@ def test_a_bundle_of_a_state_folder_full_of_them_holds_none(
 ) -> None:
     state = planted_state(tmp_path / "state")
     monkeypatch.setenv("LOOKOUT_VAULT_SECRET_FILE", str(state.vault_secret))
-    monkeypatch.setenv("LOOKOUT_KEYRING_URL", f"redis://lookout:{SECRET}@10.0.0.5:6379/0")
-    monkeypatch.setenv("LOOKOUT_REGISTRY_URL", f"https://lookout:{SECRET}@registry.example")
+    monkeypatch.setenv("LOOKOUT_KEYRING_URL", "redis://10.0.0.5:6379/0")
+    monkeypatch.setenv("LOOKOUT_KEYRING_PASSWORD_FILE", str(state.vault_secret))
     path = tmp_path / "bundle.tar.gz"
     problems = gather(path, state.root, addresses={}, logs=[state.logs / "capture.log"], lines=500)
     assert problems
@@ -178,12 +178,9 @@ def test_of_a_long_log_the_last_lines_are_taken(tmp_path: Path) -> None:
     assert [line.split()[1] for line in text.split("\n") if line] == ["19997", "19998", "19999"]
 
 
-def test_settings_of_the_platform_are_in_the_bundle_without_secrets() -> None:
-    settings = PlatformSettings(
-        keyring_url=f"redis://:{SECRET}@keyring:6379", kafka=KafkaSection(bootstrap="broker:9092")
-    )
+def test_settings_of_the_platform_and_of_each_service_are_in_the_bundle() -> None:
+    settings = PlatformSettings(kafka=KafkaSection(bootstrap="broker:9092"))
     text = parts.settings(settings, Redaction())["settings.json"]
-    assert SECRET not in text
     told = json.loads(text)
     assert told["platform"]["kafka"]["bootstrap"] == "broker:9092"
     assert set(told) == {
@@ -197,13 +194,12 @@ def test_settings_of_the_platform_are_in_the_bundle_without_secrets() -> None:
     }
 
 
-def test_settings_of_services_are_told_without_the_addresses_of_cameras_and_keys(
+def test_settings_of_services_are_told_without_the_addresses_of_cameras(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(
         "LOOKOUT_CAPTURE_CAMERAS", f"entrance=rtsp://admin:{SECRET}@camera.example/1"
     )
-    monkeypatch.setenv("LOOKOUT_MATCHING_GALLERY_API_KEY", SECRET)
     monkeypatch.setenv("LOOKOUT_CAPTURE_FPS", "not a number")
     text = parts.settings(PlatformSettings(), Redaction())["settings.json"]
     assert SECRET not in text

@@ -13,7 +13,7 @@ from lookout.events import Alert, Embedding, Event, Face, Frame, Match, Track
 from lookout.stream.ports import Partition, Position
 from lookout.stream.processor import Delivery
 from lookout.stream.tracing import ATTRIBUTES, Attributes, StageTracing, Traced, Untraced
-from lookout.telemetry.otlp import OtlpTracer
+from lookout.telemetry.otlp import OtlpTracer, otlp_exporter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support.golden import example
@@ -196,6 +196,26 @@ def test_a_tracer_keeps_no_attribute_that_it_was_not_given(collector: Collector)
         "service.instance.id",
         "service.version",
     }
+
+
+def test_a_collector_that_is_away_costs_spans_and_one_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tracer = OtlpTracer(
+        exporter=otlp_exporter("http://127.0.0.1:9", ca_file=None),
+        service="detection",
+        instance="detection-1",
+        version="1",
+        sample=1.0,
+    )
+    stage = Traced(tracer, "detection")
+    for offset in range(3):
+        stage.begin([delivery(FRAME, PARENT, offset)])
+        stage.end()
+        tracer._provider.force_flush(3000)
+    tracer.close()
+    assert len(caplog.records) == 1
+    assert stage.traceparent_of(FACE) is not None
 
 
 def test_a_service_without_traces_has_no_exporter_and_no_thread_of_one() -> None:
