@@ -18,10 +18,12 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from lookout.stream.kafka import KafkaBroker, KafkaSettings
 from lookout.stream.ports import StreamError
+from lookout_cli.__main__ import app
 from lookout_cli.production.acls import Operation, Resource, principals, roles
 from support.certificates import Authority
 from support.kafka_node import why_no_kafka
-from support.secured_kafka import Secured, secured_kafka
+from support.secured_kafka import ADMIN, Secured, secured_kafka
+from typer.testing import CliRunner
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
@@ -177,6 +179,30 @@ def test_every_role_is_refused_in_every_group_that_is_not_its_own(
             assert (refused == ALLOWED) == (group in own[role]), (role, group)
             denials += refused == REFUSED
     figures("ACL groups: denials proved on a broker", denials)
+
+
+def test_the_commands_need_kafkas_credentials_and_no_other_secret(
+    secured: Secured, everyone: Sequence[str], tmp_path: Path
+) -> None:
+    admin = tmp_path / "admin.password"
+    admin.touch(mode=0o600)
+    admin.write_text(secured.node.admin_password)
+    as_admin = {
+        **secured.environment("topics"),
+        "LOOKOUT_KAFKA_USERNAME": ADMIN,
+        "LOOKOUT_KAFKA_PASSWORD_FILE": str(admin),
+    }
+    apply = ["topics", "acls", "--apply", "--passwords", str(secured.passwords)]
+
+    created = CliRunner().invoke(app, ["topics", "create"], env=secured.environment("topics"))
+    granted = CliRunner().invoke(app, apply, env=as_admin)
+    refused = CliRunner().invoke(app, apply, env=secured.environment("topics"))
+
+    assert (created.exit_code, created.stdout) == (0, "every topic is there\n")
+    assert granted.exit_code == 0, granted.stderr
+    assert "10 users have their passwords" in granted.stdout
+    assert refused.exit_code == 1
+    assert "AUTHORIZATION_FAILED" in refused.stderr
 
 
 def test_nobody_but_the_topics_job_makes_a_topic_and_nobody_deletes_one(

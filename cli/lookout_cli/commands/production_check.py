@@ -99,7 +99,9 @@ def _secret_files(
 
 
 def _table(checks: Sequence[Check]) -> Table:
-    table = Table("", "what", "found", "why it matters", "what to do", show_lines=True)
+    table = Table(show_lines=True)
+    for heading in ("", "what", "found", "why it matters", "what to do"):
+        table.add_column(heading, overflow="fold")  # advice that is cut off is none
     for check in checks:
         table.add_row(
             Text(check.verdict, style=_COLOURS[check.verdict]),

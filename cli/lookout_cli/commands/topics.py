@@ -3,13 +3,15 @@
 import json
 
 import typer
+from lookout.hosting.platform import kafka_settings
 from lookout.schema_ids import LOCK_FILE, locked_id
+from lookout.stream.kafka import KafkaBroker
 from lookout.topics import load_catalogue, schemas_folder
 from rich.table import Table
 
 from lookout_cli.commands.topic_rights import acls, asyncapi, register, strimzi
 from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_plainly
-from lookout_cli.session import connected
+from lookout_cli.session import settings_of
 
 app = typer.Typer(
     no_args_is_help=True, help="The catalogue of topics: show it, create what is missing."
@@ -42,9 +44,12 @@ def show() -> None:
 @app.command()
 def create(state: StateOption = DEFAULT_STATE_FOLDER) -> None:
     """Create the topics that are missing. Existing ones are left as they are."""
-    with told_plainly(), connected(state) as session:
-        platform = session.platform
-        created = platform.broker.create_topics([topic.spec for topic in platform.catalogue.topics])
+    with told_plainly():
+        settings = settings_of(state)
+        catalogue = load_catalogue(prefix=settings.topic_prefix)
+        # Kafka's credentials are all that this job needs: it sees no vault and no keyring.
+        broker = KafkaBroker(kafka_settings(settings, "topics", "topics"))
+        created = broker.create_topics([topic.spec for topic in catalogue.topics])
         out.print("\n".join(f"created {name}" for name in created) or "every topic is there")
 
 
