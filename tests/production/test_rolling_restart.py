@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,8 @@ _LOAD = Load(passes=100_000, per_second=5, chip_size=112)
 _SETTLE_S = 90.0
 _PASS_WITHIN_S = 60.0
 _READY_S = 60.0
+_STANDSTILL = timedelta(seconds=1)
+_MOSTLY = 0.8
 # Pictures of the scene in which strangers alone are to be seen.
 _STRANGERS_FROM = 24
 _AROUND = 2
@@ -172,14 +175,22 @@ def _settled(world: _World) -> Tally:
 
 def _check(world: _World, planted: Sequence[Pass], counted: Tally, tell: _Told) -> None:
     by_pass = Counter(_pass_of(alert, planted) for alert in counted.alerts)
-    lost = [number for number in range(len(planted)) if by_pass[number] == 0]
+    # Where this machine stood still in the middle of a pass, nobody can tell that it is one person who passes.
+    whole = [one.longest_gap <= _STANDSTILL for one in planted]
+    lost = [number for number in range(len(planted)) if whole[number] and by_pass[number] == 0]
     doubled = [number for number in range(len(planted)) if by_pass[number] > 1]
-    tell("passes planted", len(planted))
+    tell(
+        "passes planted",
+        f"{len(planted)}, {whole.count(False)} of them torn by a standstill of this machine",
+    )
     tell(
         "alerts",
         f"{len(counted.alerts)}, lost {len(lost)}, doubled {len(doubled)}",
     )
     keys = counted.keys
+    tell(
+        "keys by reason", ", ".join(f"{reason} {count}" for reason, count in keys.destroyed.items())
+    )
     tell(
         "keys",
         f"made {keys.made}, destroyed {sum(keys.destroyed.values())}, expired {keys.expired}, "
@@ -189,7 +200,8 @@ def _check(world: _World, planted: Sequence[Pass], counted: Tally, tell: _Told) 
     assert not doubled, f"passes alerted more than once: {doubled} of {len(planted)}"
     assert by_pass[None] == 0, "alerts of nobody's pass"
     assert keys.made == sum(keys.destroyed.values()) + keys.expired
-    assert keys.destroyed[ErasureReason.EVIDENCE_TAKEN] >= len(planted)
+    assert whole.count(True) >= _MOSTLY * len(planted), "this machine is too busy to tell"
+    assert keys.destroyed[ErasureReason.EVIDENCE_TAKEN] >= len(counted.alerts)
     kept = _at_the_console(world)
     assert kept == Counter({alert.alert_id: 1 for alert in counted.alerts})
     tell("alerts kept by the console", sum(kept.values()))

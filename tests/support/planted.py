@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -19,10 +20,11 @@ _KEY_TTL = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """When the first and the last picture of a pass were taken."""
+    """When the first and the last picture of a pass were taken, and the longest time between two of them."""
 
     began: datetime
     ended: datetime
+    longest_gap: timedelta
 
 
 class Planter:
@@ -67,15 +69,14 @@ class Planter:
     def _play(self) -> None:
         try:
             while not self._stop.is_set():
-                began = self._platform.clock()
-                due = time.monotonic()
-                ended = began
+                taken = []
                 for picture in self._pictures:
-                    ended = self._send(picture)
-                    due += self._every_s
-                    # Not ended early by `stop`: a pass is planted whole, or not at all.
-                    threading.Event().wait(max(0.0, due - time.monotonic()))
-                self._passes.append(Pass(began, ended))
+                    taken.append(self._send(picture))
+                    # Never faster than it should be, to catch up: passes would run into each other. And not ended
+                    # early by `stop`: a pass is planted whole, or not at all.
+                    time.sleep(self._every_s)
+                gaps = [later - sooner for sooner, later in pairwise(taken)]
+                self._passes.append(Pass(taken[0], taken[-1], max(gaps)))
         except Exception as error:  # noqa: BLE001 - carried to whoever asks for the passes
             self._failure = error
 
