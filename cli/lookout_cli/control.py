@@ -168,6 +168,20 @@ class ControlPlane:
         known = [one for one in self.deployments() if one.deployment_id == deployment_id]
         return known[-1] if known else None
 
+    def is_ours(self, deployment_id: str) -> bool:
+        """Whether a deployment was opened by this command line: evidence of any other is for the console that opened it."""
+        known = self.latest(deployment_id)
+        return known is not None and known.signature.signer == self._signer.name
+
+    def opened_elsewhere(self) -> Sequence[Deployment]:
+        """The deployments in force that were not opened by this command line."""
+        now = self._platform.clock()
+        return [
+            known
+            for known in self.deployments()
+            if why_not_in_force(known, now) is None and known.signature.signer != self._signer.name
+        ]
+
     def require_not_over(self, deployment_id: str) -> None:
         """Raise `ControlError` if a deployment is over: it is purged, and its id is not used again."""
         known = self.latest(deployment_id)

@@ -41,3 +41,8 @@ def alert_id(entry_id: str, first_match_id: str) -> str:
 def entry_id(deployment_id: str, reference: str) -> str:
     """Id of a watchlist entry in a deployment: ``reference`` is the importer's own id of the person."""
     return _derived("entry", deployment_id, reference)
+
+
+def decision_id(alert: str, kind: str, part: object) -> str:
+    """Id of a decision about an alert: ``part`` tells those of one kind apart. Sending it again is no second decision."""
+    return _derived("decision", alert, kind, part)

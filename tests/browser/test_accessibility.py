@@ -80,7 +80,15 @@ def _scene(browser: Browser, served: Served) -> Iterator[Scene]:
 
 PAGES: dict[Role | None, tuple[str, ...]] = {
     None: ("/sign-in", "/sign-in/link/no-such-link", "/handset/offline", "/handset/wiped"),
-    Role.LFR_OPERATOR: ("/", "/alerts", "{waiting}", "{met}", "/check", "{deployment}/record"),
+    Role.LFR_OPERATOR: (
+        "/",
+        "/alerts",
+        "{waiting}",
+        "{met}",
+        "/check",
+        "{deployment}/record",
+        "{deployment}/passes",
+    ),
     Role.ENGAGEMENT_OFFICER: ("/handset", "{viable}", "{met}"),
     Role.COMMANDER: ("/deployments", "/deployments/new", "{deployment}", "{deployment}/watchlist"),
     Role.WATCHLIST_OFFICER: ("{deployment}/watchlist", "{deployment}/notice"),

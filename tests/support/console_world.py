@@ -28,6 +28,7 @@ from lookout.events import (
 )
 from lookout.ids import entry_id as id_of
 from lookout.sealing.vault import FileVault
+from lookout.stream.ports import DeliveryError
 from lookout_console.accounts.credentials import csrf_of
 from lookout_console.accounts.oidc import Provider
 from lookout_console.actions.deployments import Pack
@@ -58,11 +59,15 @@ class Told:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.away = False
+        """Whether the broker acknowledges nothing."""
 
     def publish(self, event: Event) -> None:
-        self.events.append(event)
+        self.publish_all([event])
 
     def publish_all(self, events: Sequence[Event]) -> None:
+        if self.away:
+            raise DeliveryError("not acknowledged")
         self.events.extend(events)
 
 

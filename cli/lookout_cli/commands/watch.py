@@ -10,6 +10,7 @@ from lookout.events import Alert, Response
 from rich.panel import Panel
 
 from lookout_cli.console import DEFAULT_STATE_FOLDER, StateOption, out, told_plainly
+from lookout_cli.control import ControlError
 from lookout_cli.people.feed import AlertFeed
 from lookout_cli.people.side_by_side import side_by_side
 from lookout_cli.people.taking import EvidenceTaker
@@ -34,6 +35,8 @@ def watch(
 ) -> None:
     """Print alerts as they come. An alert is a reason to look and check, never a reason to arrest. Ctrl-C ends it."""
     with told_plainly(), connected(state) as session:
+        if save:
+            require_ours(session)
         feed = AlertFeed.taking(session.platform) if save else AlertFeed.watching(session.platform)
         out.print("waiting for alerts", style="dim")
         try:
@@ -47,8 +50,22 @@ def watch(
             feed.close()
 
 
+def require_ours(session: Session) -> None:
+    """Raise `ControlError` while a deployment of a console is in force: two who take evidence would take it from each other."""
+    elsewhere = session.control.opened_elsewhere()
+    if elsewhere:
+        raise ControlError(
+            f"deployment {elsewhere[0].deployment_id} was opened at a console, which takes its evidence itself:"
+            " look at its alerts there, or watch without --save"
+        )
+
+
 def handle(session: Session, alert: Alert, *, save: bool, pictures: Path | None) -> None:
-    """Print an alert, take its evidence if asked, and write its picture if asked."""
+    """Print an alert, take its evidence if asked and ours to take, and write its picture if asked."""
+    if save and not session.control.is_ours(alert.deployment_id):
+        # Opened at a console since the watch began.
+        out.print("[yellow]evidence not taken:[/] this deployment was opened at a console")
+        save = False
     taker = EvidenceTaker(
         keyring=session.platform.keyring,
         store=session.evidence,

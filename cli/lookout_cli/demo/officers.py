@@ -34,10 +34,11 @@ class Officer:
             # The console is on this machine, whatever proxy the environment names.
             trust_env=False,
         )
-        word = self._word_in(self.page(where.path))
-        secret = where.path.rpartition("/")[2]
-        self._ask("POST", "/sign-in/link", data={"csrf": word, "link": secret})
-        self._word = self._word_in(self.page("/"))
+        try:
+            self._word = self._sign_in(where.path)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -82,6 +83,12 @@ class Officer:
     def close(self) -> None:
         """Leave. The session ends by itself."""
         self._http.close()
+
+    def _sign_in(self, path: str) -> str:
+        """Press the button of the link's page; the word that the session's forms carry."""
+        word, secret = self._word_in(self.page(path)), path.rpartition("/")[2]
+        self._ask("POST", "/sign-in/link", data={"csrf": word, "link": secret})
+        return self._word_in(self.page("/"))
 
     def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
         headers = dict(sent.pop("headers", {}))

@@ -14,6 +14,7 @@ from lookout_console.domain.alerts import (
     Adjudication,
     Disposal,
     EnvironmentFactor,
+    HandsetAnswer,
     IdentityBy,
     SubjectFactor,
     SystemFactor,
@@ -191,6 +192,20 @@ def test_nobody_is_recorded_as_met_before_two_agreed(world: World) -> None:
             minutes=4,
             reason="met",
         )
+
+
+@pytest.mark.parametrize("answer", [HandsetAnswer.ENGAGING, HandsetAnswer.NOT_LOCATED])
+def test_no_handset_goes_to_somebody_before_two_agreed(world: World, answer: HandsetAnswer) -> None:
+    deployment_id = world.live()
+    officer, alerts = world.actors[Role.ENGAGEMENT_OFFICER], world.office.alerts
+    alert_id = world.alert(deployment_id)
+    with pytest.raises(WrongStateError, match="not been found viable yet"):
+        alerts.delivered(officer, alert_id, answer)
+    alerts.delivered(officer, alert_id, HandsetAnswer.SEEN)
+    assert [one.answer for one in alerts.get(alert_id).deliveries] == ["seen"]
+    agreed = viable(world, deployment_id)
+    alerts.delivered(officer, agreed, answer)
+    assert [one.answer for one in alerts.get(agreed).deliveries] == [answer]
 
 
 def test_adjudication_truth_and_disposal_are_kept_apart_and_a_later_charge_is_added(

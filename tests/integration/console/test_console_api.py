@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from lookout_cli.control import ControlError
+from lookout_cli.demo.officers import Officer
 from lookout_console.domain.alerts import EnvironmentFactor, SubjectFactor, SystemFactor, Verdict
-from lookout_console.domain.roles import Role
+from lookout_console.domain.roles import Permission, Role, allowed
 from lookout_console.web.api import ROUTERS
 from lookout_console.web.callers import sent
 from support.console_world import Served, archive_of, make_world, row_of, serve
@@ -118,9 +120,36 @@ def test_each_role_is_told_no_more_than_it_needs(own: Served) -> None:
     assert {"score", "threshold"}.isdisjoint(for_street)
     assert {"verifications"}.isdisjoint(for_van)
     assert set(for_street["said"]) == {"name", "reason", "contact", "image_source", "image_date"}
+    assert set(for_street["said"]) - set(for_van["said"]) == {"name"}
     for role in (Role.AUDITOR, Role.ADMINISTRATOR, Role.WATCHLIST_OFFICER):
         answer = by[role].send("/messages", words="x")
         assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted")
+
+
+@pytest.mark.parametrize("role", [Role.LFR_OPERATOR, Role.COMMANDER, Role.ENGAGEMENT_OFFICER])
+def test_a_name_on_an_alert_is_for_who_may_see_names_by_page_and_by_api(
+    own: Served, role: Role
+) -> None:
+    alert_id = own.world.alert(own.world.live())
+    named = allowed([role], Permission.SEE_NAMES)
+    assert named == (role is Role.ENGAGEMENT_OFFICER)
+    person, system = own.signed_in(own.world.actors[role]), System(own, role)
+    for path in ("/alerts", f"/alerts/{alert_id}"):
+        assert (NAME in str(system.get(path))) == named
+    assert (NAME in person.get(f"/alerts/{alert_id}").text) == named
+    assert NAME not in person.get("/alerts").text, "a card is read by several roles"
+
+
+def test_a_link_that_the_api_makes_signs_in_once(own: Served) -> None:
+    operator = own.world.actors[Role.LFR_OPERATOR]
+    made = System(own, Role.ADMINISTRATOR).did(
+        f"/accounts/{operator.account_id}/link", reason="the shift begins"
+    )
+    assert made["link"].startswith(own.base)
+    with Officer(made["link"]) as officer:
+        assert "Alerts" in officer.page("/alerts")
+    with pytest.raises(ControlError, match="401"):
+        Officer(made["link"])
 
 
 def test_the_description_names_every_route_and_what_its_body_holds(own: Served) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from lookout_console.domain.alerts import Verdict
 from lookout_console.domain.deployments import Step
 from lookout_console.domain.roles import Role
 from lookout_console.web.rendering import STATIC
@@ -40,6 +41,10 @@ def test_what_a_handset_has_and_answers_is_in_the_ledger_and_the_van_sees_it(own
     street = own.signed_in(own.world.actors[Role.ENGAGEMENT_OFFICER])
     assert alert_id in street.get("/handset").text
     street.post("/handset/delivered", alert_id=alert_id)
+    early = street.post("/handset/answer", alert_id=alert_id, answer="engaging")
+    assert early.status_code == 409
+    assert "not been found viable yet" in early.text
+    own.world.decide(alert_id, Verdict.SAME, Role.LFR_OPERATOR, Role.ENGAGEMENT_OFFICER)
     street.post("/handset/answer", alert_id=alert_id, answer="engaging")
     (delivery,) = own.world.office.alerts.get(alert_id).deliveries
     assert delivery.answer == "engaging"

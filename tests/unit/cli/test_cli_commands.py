@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,15 +18,19 @@ from lookout.events import (
     WatchlistEntry,
 )
 from lookout.sealing.ports import KeyGoneError
+from lookout.sealing.signing import Signer
 from lookout.topics import load_catalogue
 from lookout_cli.__main__ import app
 from lookout_cli.commands import deployment as deployment_commands
+from lookout_cli.commands import watch as watch_commands
 from lookout_cli.commands import watchlist as watchlist_commands
 from lookout_cli.control import DeploymentPlan
 from lookout_cli.models.store import all_packs
 from lookout_cli.session import Session
+from support.keyrings import MemoryKeyring
 from support.pipeline import memory_session
 from support.scene import CAMERA
+from support.sealed_alerts import sealed_alert
 from typer.core import TyperCommand, TyperGroup
 from typer.testing import CliRunner, Result
 
@@ -239,6 +244,34 @@ def test_a_deployment_to_be_closed_must_be_named_where_none_is_in_force(session:
     assert _run("deployment", "close", "--yes", "--no-wait").exit_code == 0
 
     _assert_told_plainly(_run("deployment", "close", "--yes"), "0 deployments are in force")
+
+
+def test_evidence_of_a_deployment_that_a_console_opened_is_refused_to_a_watch(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both take from the one key: whoever comes second has nothing."""
+
+    @contextmanager
+    def connected(_state: Path) -> Iterator[Session]:
+        yield session
+
+    monkeypatch.setattr(watch_commands, "connected", connected)
+    ours = session.control.deployments()[0]
+    assert session.control.is_ours(ours.deployment_id)
+    key = session.platform.vault.get("signing/console")
+    theirs = replace(ours, deployment_id="of-a-console", signature=UNSIGNED)
+    body = session.platform.codec.unsigned_body(theirs)
+    session.platform.emit(replace(theirs, signature=Signer("console", key).sign(body)))
+
+    result = _run("watch", "--save")
+
+    _assert_told_plainly(result, "of-a-console", "opened at a console", "without --save")
+    keyring = session.platform.keyring
+    assert isinstance(keyring, MemoryKeyring)
+    alert = replace(sealed_alert(keyring, b"a thumbnail"), deployment_id="of-a-console")
+    watch_commands.handle(session, alert, save=True, pictures=None)
+    assert keyring.held() == 1, "one that comes while a watch runs is left alone, too"
+    assert session.evidence.get(alert.alert_id) is None
 
 
 def test_deployments_and_watchlists_are_shown(session: Session) -> None:

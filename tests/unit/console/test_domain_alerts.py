@@ -11,12 +11,14 @@ from lookout_console.domain.alerts import (
     Adjudication,
     Disposal,
     EnvironmentFactor,
+    HandsetAnswer,
     SubjectFactor,
     SystemFactor,
     Truth,
     Verdict,
     Verification,
     adjudicated,
+    check_answer,
     check_outcome,
     check_reason,
     check_verification,
@@ -176,3 +178,15 @@ def test_planted_alerts_tell_how_many_verdicts_believed_them() -> None:
         ]
     )
     assert (found.alerts, found.decided, found.taken_in) == (3, 3, 1)
+
+
+@pytest.mark.parametrize("answer", list(HandsetAnswer))
+@pytest.mark.parametrize("adjudication", list(Adjudication))
+def test_only_of_a_viable_alert_does_an_officer_go_to_somebody(
+    adjudication: Adjudication, answer: HandsetAnswer
+) -> None:
+    if answer is HandsetAnswer.SEEN or adjudication is Adjudication.VIABLE:
+        check_answer(adjudication, answer)
+        return
+    with pytest.raises(WrongStateError, match="met"):
+        check_answer(adjudication, answer)

@@ -75,3 +75,27 @@ def test_words_from_another_thread_wake_a_listening_loop_and_none_is_lost() -> N
     asyncio.run(listen())
     assert heard == list(range(500))
     assert hub.listeners() == 0
+
+
+def test_words_of_one_change_wake_a_stream_once_and_come_together() -> None:
+    hub = Hub()
+    wakes: list[int] = []
+
+    async def listen() -> None:
+        woken = asyncio.Event()
+
+        def wake() -> None:
+            wakes.append(1)
+            woken.set()
+
+        end = hub.listen(wake)
+        hub.publish_all([("alert", {"queue": {"n": 1}}), ("waiting", {"queue": {"n": 2}})])
+        # Said before the loop has come to the wake: it finds this, too.
+        hub.publish("alert", {"queue": {"n": 3}})
+        async with asyncio.timeout(10):
+            await woken.wait()
+        end()
+
+    asyncio.run(listen())
+    assert datas(list(hub.news(0, views=["queue"], scope="").lines)) == [1, 2, 3]
+    assert len(wakes) == 1

@@ -1,21 +1,23 @@
 """Alerts: taken in, claimed, looked at by one or two people blind to each other, met, and their outcome recorded."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Final
 
 from lookout.events import Alert, Decision, DecisionKind
+from lookout.ids import decision_id
 from lookout.sealing.ports import KeyGoneError
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from lookout_console.actions.desk import Actor, Desk
 from lookout_console.actions.intake import take_in
+from lookout_console.actions.outbox import Outbox
 from lookout_console.actions.raised import Raised, all_of, raised_of, row_of
 from lookout_console.actions.watchlists import Watchlists
 from lookout_console.domain.alerts import (
     Adjudication,
     Disposal,
     EnvironmentFactor,
+    HandsetAnswer,
     IdentityBy,
     Planted,
     SubjectFactor,
@@ -23,6 +25,7 @@ from lookout_console.domain.alerts import (
     Truth,
     Verdict,
     Verification,
+    check_answer,
     check_outcome,
     check_verification,
     taken_in,
@@ -53,6 +56,7 @@ class Alerts:
 
     def __init__(self, desk: Desk, watchlists: Watchlists) -> None:
         self._desk, self._watchlists = desk, watchlists
+        self.outbox = Outbox(desk)
 
     def take(self, alert: Alert, picture_jpeg: bytes | None, *, test: bool = False) -> bool:
         """Keep an alert that came in; whether it is new. Repeating it changes nothing.
@@ -135,7 +139,16 @@ class Alerts:
             row = row_of(connection, alert_id)
             now = raised_of(self._desk, connection, row).adjudication
             self._record(connection, actor, "alert.verify", row, f"{verdict}: {new.reason}")
-            self._decided(actor, row, DecisionKind.ADJUDICATION, f"{verdict}/{now}", new.reason)
+            self._decided(
+                connection,
+                actor,
+                row,
+                DecisionKind.ADJUDICATION,
+                actor.account_id,
+                f"{verdict}/{now}",
+                new.reason,
+            )
+        self.outbox.send_now()
         desk.changed("alert", raised.deployment_id, alert_id)
         return now
 
@@ -184,7 +197,8 @@ class Alerts:
             )
             row = row_of(connection, alert_id)
             self._record(connection, actor, "alert.engage", row, f"{truth}: {reason}")
-            self._decided(actor, row, DecisionKind.ENGAGEMENT, truth, reason)
+            self._decided(connection, actor, row, DecisionKind.ENGAGEMENT, "", truth, reason)
+        self.outbox.send_now()
         desk.changed("alert", raised.deployment_id, alert_id)
 
     def record_outcome(
@@ -213,7 +227,7 @@ class Alerts:
             if raised.engagement is None:
                 raise WrongStateError("First record whom you met.")
             check_outcome(raised.adjudication, raised.engagement.truth, disposal)
-            connection.execute(
+            made = connection.execute(
                 insert(outcomes).values(
                     alert_id=alert_id,
                     disposal=disposal,
@@ -227,16 +241,24 @@ class Alerts:
             )
             row = row_of(connection, alert_id)
             self._record(connection, actor, "alert.outcome", row, f"{disposal}: {reason}")
-            self._decided(actor, row, DecisionKind.OUTCOME, disposal, reason)
+            (number,) = made.inserted_primary_key or (None,)
+            self._decided(connection, actor, row, DecisionKind.OUTCOME, number, disposal, reason)
+        self.outbox.send_now()
         desk.changed("alert", raised.deployment_id, alert_id)
 
-    def delivered(self, actor: Actor, alert_id: str, answer: str = "") -> None:
-        """A handset has an alert, and what its officer answers."""
+    def delivered(self, actor: Actor, alert_id: str, answer: HandsetAnswer | None = None) -> None:
+        """A handset has an alert, and what its officer answers.
+
+        Raises:
+            WrongStateError: see `check_answer`.
+        """
         desk = self._desk
         desk.require(actor, Permission.USE_HANDSET)
         now = desk.clock()
         with desk.store.transaction() as connection:
-            row = row_of(connection, alert_id)
+            row = row_of(connection, alert_id, lock=True)
+            if answer is not None:
+                check_answer(raised_of(desk, connection, row).adjudication, answer)
             mine = (deliveries.c.alert_id == alert_id, deliveries.c.account_id == actor.account_id)
             if connection.execute(select(deliveries).where(*mine)).first() is None:
                 connection.execute(
@@ -332,22 +354,30 @@ class Alerts:
         )
 
     def _decided(
-        self, actor: Actor, row: RowMapping, kind: DecisionKind, value: str, reason: str
+        self,
+        connection: Connection,
+        actor: Actor,
+        row: RowMapping,
+        kind: DecisionKind,
+        part: object,
+        value: str,
+        reason: str,
     ) -> None:
         if row["seeded"]:
             # Planted by policy: nobody outside is to think that somebody was there.
             return
-        self._desk.control.publish(
+        self.outbox.put(
+            connection,
             Decision(
                 deployment_id=row["deployment_id"],
-                decision_id=str(uuid.uuid4()),
+                decision_id=decision_id(row["alert_id"], kind, part),
                 alert_id=row["alert_id"],
                 kind=kind,
                 value=str(value),
                 reason=reason,
                 decided_by=actor.account_id,
                 decided_at=self._desk.clock(),
-            )
+            ),
         )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from lookout_console.actions.desk import Actor, Desk
+from lookout_console.actions.listed import opened
 from lookout_console.domain.errors import BadInputError, UnknownError
 from lookout_console.domain.intervals import Rate
 from lookout_console.domain.passes import Pass, Seen, check_pass, true_positive_rate
@@ -60,6 +61,24 @@ class Passes:
                 f"camera {camera}",
                 deployment_id=deployment_id,
             )
+
+    def volunteers(self, actor: Actor, deployment_id: str) -> tuple[tuple[str, str], ...]:
+        """Who may walk: id and reference of everybody on the blue list who is not withdrawn, by reference. No name."""
+        desk = self._desk
+        desk.require(actor, Permission.CHECK)
+        wanted = select(entries.c.entry_id, entries.c.sealed).where(
+            entries.c.deployment_id == deployment_id,
+            entries.c.blue,
+            entries.c.withdrawn_at.is_(None),
+        )
+        with desk.store.look() as connection:
+            rows = connection.execute(wanted).all()
+        found = [
+            (entry_id, person[0].reference)
+            for entry_id, sealed in rows
+            if (person := opened(desk, deployment_id, entry_id, sealed)) is not None
+        ]
+        return tuple(sorted(found, key=lambda one: one[1]))
 
     def measured(self, actor: Actor, deployment_id: str) -> Walked:
         """How many of the passes raised their alert."""

@@ -173,6 +173,17 @@ def check_reason(reason: str) -> None:
         )
 
 
+def check_answer(adjudication: Adjudication, answer: HandsetAnswer) -> None:
+    """Raise `WrongStateError` for an officer who would go to somebody whom the verifiers have not found to be the same."""
+    if answer is HandsetAnswer.SEEN or adjudication is Adjudication.VIABLE:
+        return
+    if adjudication is Adjudication.WAITING:
+        raise WrongStateError(
+            "This alert has not been found viable yet: look at both pictures and decide first. Nobody is met before."
+        )
+    raise WrongStateError("This alert was not found viable, or has expired: nobody is met on it.")
+
+
 def check_outcome(
     adjudication: Adjudication, truth: Truth | None, disposal: Disposal | None
 ) -> None:

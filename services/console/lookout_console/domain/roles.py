@@ -65,7 +65,10 @@ ALLOWED: Final[Mapping[Permission, frozenset[Role]]] = {
     Permission.SEE_WATCHLIST: frozenset(
         {Role.WATCHLIST_OFFICER, Role.AUTHORISING_OFFICER, Role.COMMANDER}
     ),
-    Permission.SEE_NAMES: frozenset({Role.WATCHLIST_OFFICER, Role.AUTHORISING_OFFICER}),
+    # On a list, who composes and who signs it; on an alert, who goes and asks the person: faces are compared without a name.
+    Permission.SEE_NAMES: frozenset(
+        {Role.WATCHLIST_OFFICER, Role.AUTHORISING_OFFICER, Role.ENGAGEMENT_OFFICER}
+    ),
     Permission.COMPOSE_WATCHLIST: frozenset({Role.WATCHLIST_OFFICER}),
     Permission.WITHDRAW_ENTRY: frozenset(
         {Role.WATCHLIST_OFFICER, Role.AUTHORISING_OFFICER, Role.COMMANDER}

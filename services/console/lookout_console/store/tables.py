@@ -200,6 +200,21 @@ outcomes: Final = Table(
     Column("at", Instant, nullable=False),
 )
 
+decisions_out: Final = Table(
+    "decisions_out",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("decision_id", _ID, nullable=False, unique=True),
+    Column("deployment_id", _ID, nullable=False),
+    Column("alert_id", _ID, nullable=False),
+    Column("kind", _WORD, nullable=False),
+    Column("value", String(240), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_by", _ID, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("sent_at", Instant, nullable=True, index=True),
+)
+
 deliveries: Final = Table(
     "deliveries",
     metadata,

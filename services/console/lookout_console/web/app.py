@@ -27,7 +27,15 @@ from lookout_console.notify.webhooks import WebhookRefusedError
 from lookout_console.web import api, events, signing_in
 from lookout_console.web.headers import StrictHeaders
 from lookout_console.web.office import Office
-from lookout_console.web.pages import alerts, deployments, handset, keeping, shift, watchlist
+from lookout_console.web.pages import (
+    alerts,
+    deployments,
+    handset,
+    keeping,
+    passes,
+    shift,
+    watchlist,
+)
 from lookout_console.web.refusals import NOT_SIGNED_IN, TITLES, Refusal, bad_input, not_found
 from lookout_console.web.rendering import STATIC, go
 from lookout_console.web.threshold import Threshold
@@ -38,6 +46,7 @@ ROUTERS: Final = (
     alerts.router,
     deployments.router,
     watchlist.router,
+    passes.router,
     handset.router,
     keeping.router,
     events.router,

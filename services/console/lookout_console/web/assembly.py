@@ -116,7 +116,7 @@ def build_office(outside: Outside) -> Office:
     teller = Teller(office)
     telling.to(teller.tell)
     teller.begin()
-    office.beside.append(teller.turn)
+    office.beside += [teller.turn, alerts.outbox.turn]
     office.outward += [office.webhooks.send_due, office.channels.send_waiting]
     return office
 

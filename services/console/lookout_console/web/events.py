@@ -57,9 +57,8 @@ def events(
         found = office.door.caller(request, touch=False)
         return found is not None and found.roles == caller.roles
 
-    def ticked() -> None:
-        if view == HANDSET and scope:
-            office.shift.heard(caller.actor, scope)
+    def heard() -> None:
+        office.shift.heard(caller.actor, scope)
 
     return StreamingResponse(
         stream(
@@ -69,7 +68,7 @@ def events(
             scope=scope,
             now=office.now,
             signed_in=signed_in,
-            ticked=ticked,
+            ticked=heard if view == HANDSET and scope else None,
         ),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},

@@ -55,25 +55,44 @@ class Hub:
         self._lock = threading.Lock()
         self._ears: dict[int, tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = {}
         self._next_ear = 0
+        self._waking: set[asyncio.AbstractEventLoop] = set()
 
     def publish(self, kind: str, by_view: Mapping[str, Any], *, scope: str = EVERYWHERE) -> None:
         """Tell every open page of the named views and scope. Never blocks on a browser."""
+        self.publish_all([(kind, by_view)], scope=scope)
+
+    def publish_all(
+        self, words: Sequence[tuple[str, Mapping[str, Any]]], *, scope: str = EVERYWHERE
+    ) -> None:
+        """As `publish`, for several events of one change: each stream is woken once for all, and sends them together."""
         with self._lock:
-            self._last += 1
-            event_id = self._id(self._last)
-            self._ring[self._last % self._kept] = Word(
-                sequence=self._last,
-                scope=scope,
-                by_view={
-                    view: line(kind, data, event_id=event_id) for view, data in by_view.items()
-                },
-            )
-            ears = tuple(self._ears.values())
-        for loop, wake in ears:
+            for kind, by_view in words:
+                self._last += 1
+                event_id = self._id(self._last)
+                self._ring[self._last % self._kept] = Word(
+                    sequence=self._last,
+                    scope=scope,
+                    by_view={
+                        view: line(kind, data, event_id=event_id) for view, data in by_view.items()
+                    },
+                )
+            # A loop that has not come to its last wake yet will find these words, too.
+            sleeping = {loop for loop, _ in self._ears.values()} - self._waking
+            self._waking |= sleeping
+        for loop in sleeping:
             try:
-                loop.call_soon_threadsafe(wake)
-            except RuntimeError:
-                continue  # its loop has closed: the stream is on its way out
+                loop.call_soon_threadsafe(self._wake, loop)
+            except RuntimeError:  # its loop has closed: its streams are on their way out
+                with self._lock:
+                    self._waking.discard(loop)
+
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake every stream of a loop, in it."""
+        with self._lock:
+            self._waking.discard(loop)
+            ears = [wake for mine, wake in self._ears.values() if mine is loop]
+        for wake in ears:
+            wake()
 
     def here(self) -> str:
         """The id of the newest word: a page that is about to be read names it when it begins to listen."""

@@ -50,8 +50,8 @@ class AlertCard:
     technical: str = ""
 
 
-def card_of(raised: Raised, *, adjudicates: bool) -> AlertCard:
-    """The card. ``adjudicates``: whether its reader may claim and decide."""
+def card_of(raised: Raised, *, adjudicates: bool, named: bool = False) -> AlertCard:
+    """The card. ``adjudicates``: whether its reader may claim and decide; ``named``: whether they may know the name."""
     said = raised.said
     standing = "over" if raised.over else "claimed" if raised.claimed_by else "open"
     gone = "The list is purged: nothing of this person is kept."
@@ -80,7 +80,7 @@ def card_of(raised: Raised, *, adjudicates: bool) -> AlertCard:
         else (("same", "Viable", ""), ("different", "Not viable", "")),
         delivery_words=_delivery_words(raised),
         enrolled_words=f"{said.image_source}, {said.image_date:%d %B %Y}" if said else "",
-        name=said.name if said else "",
+        name=said.name if said and named else "",
         words=f"New alert: {grade}, {CATEGORY[raised.category]}, {raised.place}",
     )
 

@@ -24,6 +24,8 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            # They are part of the installed package: nobody changes them while it runs.
+            auto_reload=False,
         )
 
     def html(self, template: str, facts: Mapping[str, Any]) -> str:

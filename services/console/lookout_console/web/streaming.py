@@ -22,11 +22,11 @@ async def stream(
     scope: str,
     now: Callable[[], datetime],
     signed_in: Callable[[], bool],
-    ticked: Callable[[], None],
+    ticked: Callable[[], None] | None,
 ) -> AsyncIterator[bytes]:
     """Server-sent events until the browser leaves or the session ends.
 
-    ``signed_in`` and ``ticked`` may block; they run in a thread, the first every ten seconds, the second every tick.
+    ``signed_in`` and ``ticked`` may block; they run in a thread, the first every ten seconds, the second, if any, every tick.
     """
     woken = asyncio.Event()
     end = hub.listen(woken.set)
@@ -52,7 +52,8 @@ async def stream(
             if clock() < next_tick:
                 continue
             ticks, next_tick = ticks + 1, clock() + TICK_S
-            await run_in_threadpool(ticked)
+            if ticked is not None:
+                await run_in_threadpool(ticked)
             if ticks % _SESSION_EVERY_TICKS == 0 and not await run_in_threadpool(signed_in):
                 yield line("ended", {})
                 return

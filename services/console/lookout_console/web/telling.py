@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -155,19 +156,21 @@ class Teller:
                 "over": raised.over,
                 "words": card.words,
             }
-        office.hub.publish("alert", facts, scope=deployment_id)
-        self._touched(raised)
-        office.hub.publish("waiting", {ALERTS: {"waiting": count}}, scope=deployment_id)
+        words: list[tuple[str, Mapping[str, object]]] = [("alert", facts)]
+        if self._touched(raised):
+            words.append(("touched", {ALERT: {"id": alert_id}}))
+        words.append(("waiting", {ALERTS: {"waiting": count}}))
         if raised.test:
-            office.hub.publish("check", {CHECK: {"id": alert_id}}, scope=deployment_id)
-        elif new and not raised.over and not raised.seeded:
+            words.append(("check", {CHECK: {"id": alert_id}}))
+        office.hub.publish_all(words, scope=deployment_id)
+        if new and not (raised.test or raised.over or raised.seeded):
             self._outside("alert.raised", deployment_id, alert_id)
             grade = raised.response.upper()
             office.channels.tell("Lookout: alert", f"{grade} at {raised.place}. Open the console.")
             self._wake(deployment_id)
 
-    def _touched(self, raised: Raised) -> None:
-        """Whoever looks at this alert is told that somebody has acted on it; what they saw is not said."""
+    def _touched(self, raised: Raised) -> bool:
+        """Whether somebody has acted on an alert: whoever looks at it is told that, and not what they saw."""
         now = (raised.claimed_by, raised.looked, raised.adjudication, raised.engagement is None)
         with self._lock:
             before = self._seen.get(raised.alert_id)
@@ -175,9 +178,7 @@ class Teller:
                 self._seen.pop(raised.alert_id, None)
             else:
                 self._seen[raised.alert_id] = now
-        if before is not None and before != now:
-            data = {"id": raised.alert_id}
-            self._office.hub.publish("touched", {ALERT: data}, scope=raised.deployment_id)
+        return before is not None and before != now
 
     def _wake(self, deployment_id: str) -> None:
         """Push to the handsets whose page is not open now."""

@@ -14,7 +14,7 @@ from lookout_console.web.pages.frame import Sent, on_shift
 from lookout_console.web.words import VERDICT
 
 router: Final = APIRouter(prefix=PREFIX)
-_OF_A_PERSON: Final = ("name", "reason", "contact", "image_source", "image_date")
+_OF_A_PERSON: Final = ("reason", "contact", "image_source", "image_date")
 SeesAlerts = Annotated[Caller, Depends(Guard(Permission.SEE_ALERTS))]
 Adjudicates = Annotated[Caller, Depends(Guard(Permission.ADJUDICATE))]
 Engages = Annotated[Caller, Depends(Guard(Permission.ENGAGE))]
@@ -43,7 +43,8 @@ def _alert(raised: Any, caller: Caller) -> dict[str, Any]:
     said = facts["said"]
     if said is not None:
         # What a card shows, and no more: who asked for the entry and on what basis is the list's matter.
-        facts["said"] = {name: said[name] for name in _OF_A_PERSON}
+        shown = {name: said[name] for name in _OF_A_PERSON}
+        facts["said"] = shown | ({"name": said["name"]} if caller.may(Permission.SEE_NAMES) else {})
     return {name: value for name, value in facts.items() if name not in hidden}
 
 

@@ -67,7 +67,7 @@ def alert_page(request: Request, alert_id: str, caller: SeesAlerts, verdict: str
     adjudicates = caller.may(Permission.ADJUDICATE)
     blind = adjudicates and waits and not looked
     facts = {
-        "alert": card_of(raised, adjudicates=adjudicates),
+        "alert": card_of(raised, adjudicates=adjudicates, named=caller.may(Permission.SEE_NAMES)),
         "technical": technical_of(raised) if caller.may(Permission.SEE_SCORE) else "",
         "verify": _verify(verdict) if blind else None,
         "engage": _engage()

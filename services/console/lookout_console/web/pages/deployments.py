@@ -229,6 +229,7 @@ def record_page(
     facts = {
         "record": record,
         "base": f"/deployments/{deployment_id}",
+        "passes": f"/deployments/{deployment_id}/passes",
         "certificate": certificate,
     }
     return page(request, caller, "record.html", facts)
@@ -260,6 +261,7 @@ def records_page(
     facts = {
         "record": office.records.year(wanted),
         "base": f"/records/{wanted}",
+        "passes": "",
         "certificate": None,
     }
     return page(request, caller, "record.html", facts)
