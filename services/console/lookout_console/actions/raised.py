@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from lookout.events import Category, Response
-from sqlalchemy import Connection, RowMapping, Select, Table, select
+from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, select
 
 from lookout_console.actions.desk import Desk
 from lookout_console.actions.listed import opened
@@ -124,10 +124,8 @@ class Raised:
 
 def row_of(connection: Connection, alert_id: str, *, lock: bool = False) -> RowMapping:
     """An alert's row with what its deployment asks. Raises `UnknownError`."""
-    wanted = _with_deployment().where(alerts.c.alert_id == alert_id)
-    if lock:
-        wanted = wanted.with_for_update(of=alerts)
-    row = connection.execute(wanted).mappings().one_or_none()
+    wanted = _ONE_LOCKED if lock else _ONE
+    row = connection.execute(wanted, {"alert_id": alert_id}).mappings().one_or_none()
     if row is None:
         raise UnknownError("There is no such alert.")
     return row
@@ -159,21 +157,37 @@ def _with_deployment() -> Select[Any]:
 
 
 def _by_alert(
-    connection: Connection, table: Table, order: str, ids: Sequence[str]
+    connection: Connection, wanted: Select[Any], ids: Sequence[str]
 ) -> Mapping[str, list[RowMapping]]:
     found: dict[str, list[RowMapping]] = defaultdict(list)
-    wanted = select(table).where(table.c.alert_id.in_(ids)).order_by(table.c[order])
-    for row in connection.execute(wanted).mappings():
+    for row in connection.execute(wanted, {"ids": ids}).mappings():
         found[row["alert_id"]].append(row)
     return found
 
 
+def _of_alerts(table: Table, order: str) -> Select[Any]:
+    among = table.c.alert_id.in_(bindparam("ids", expanding=True))
+    return select(table).where(among).order_by(table.c[order])
+
+
+# Made once: an alert must not pay for putting statements together.
+_ONE: Final = _with_deployment().where(alerts.c.alert_id == bindparam("alert_id"))
+_ONE_LOCKED: Final = _ONE.with_for_update(of=alerts)
+_LOOKED: Final = _of_alerts(verifications, "at")
+_MET: Final = _of_alerts(engagements, "at")
+_CAME: Final = _of_alerts(outcomes, "number")
+_SENT: Final = _of_alerts(deliveries, "delivered_at")
+_SAID: Final = select(entries.c.entry_id, entries.c.deployment_id, entries.c.sealed).where(
+    entries.c.entry_id.in_(bindparam("ids", expanding=True))
+)
+
+
 def _raised(desk: Desk, connection: Connection, rows: Sequence[RowMapping]) -> tuple[Raised, ...]:
     ids = [row["alert_id"] for row in rows]
-    looked = _by_alert(connection, verifications, "at", ids)
-    met = _by_alert(connection, engagements, "at", ids)
-    came = _by_alert(connection, outcomes, "number", ids)
-    sent = _by_alert(connection, deliveries, "delivered_at", ids)
+    looked = _by_alert(connection, _LOOKED, ids)
+    met = _by_alert(connection, _MET, ids)
+    came = _by_alert(connection, _CAME, ids)
+    sent = _by_alert(connection, _SENT, ids)
     said = _said(desk, connection, {row["entry_id"] for row in rows})
     now = desk.clock()
     return tuple(
@@ -191,11 +205,8 @@ def _raised(desk: Desk, connection: Connection, rows: Sequence[RowMapping]) -> t
 
 
 def _said(desk: Desk, connection: Connection, ids: Iterable[str]) -> Mapping[str, Said]:
-    wanted = select(entries.c.entry_id, entries.c.deployment_id, entries.c.sealed).where(
-        entries.c.entry_id.in_(list(ids))
-    )
     found = {}
-    for entry_id, deployment_id, sealed in connection.execute(wanted).all():
+    for entry_id, deployment_id, sealed in connection.execute(_SAID, {"ids": list(ids)}).all():
         person = opened(desk, deployment_id, entry_id, sealed)
         if person is not None:
             found[entry_id] = person[0]

@@ -19,6 +19,10 @@ from lookout_console.store.tables import audit, audit_head, audit_published
 
 _PAGE: Final = 100
 _LONGEST_REASON: Final = 2000
+# Made once: everything that is done executes these.
+_HEAD: Final = select(audit_head).with_for_update()
+_ADD: Final = insert(audit)
+_MOVE: Final = update(audit_head)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,7 @@ class Audit:
         if why := self._why_not():
             raise AuditLostError(f"The audit cannot be written ({why}): nothing was done.")
         # The one row that every writer locks: the chain has one order, however many consoles run.
-        head = connection.execute(select(audit_head).with_for_update()).mappings().one()
+        head = connection.execute(_HEAD).mappings().one()
         blank = AuditEntry(
             deployment_id=deployment_id,
             sequence=head["sequence"] + 1,
@@ -81,9 +85,9 @@ class Audit:
             entry_hash=b"",
         )
         entry = replace(blank, entry_hash=entry_hash(blank))
-        connection.execute(insert(audit).values(_values(entry)))
+        connection.execute(_ADD, _values(entry))
         connection.execute(
-            update(audit_head).values(sequence=entry.sequence, entry_hash=entry.entry_hash.hex())
+            _MOVE, {"sequence": entry.sequence, "entry_hash": entry.entry_hash.hex()}
         )
 
     def page(
