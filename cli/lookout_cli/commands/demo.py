@@ -136,7 +136,7 @@ class _Stay:
                 " Decide; the second of two who decide does not see what the first saw:"
             )
         out.print(f"the second, an engagement officer with a handset: {second}", soft_wrap=True)
-        if self.opens and _has_graphical_browser():
+        if self.opens and has_graphical_browser():
             webbrowser.open(link)
         out.print("Ctrl-C ends it, and everything that was started", style="dim")
         with contextlib.suppress(KeyboardInterrupt):
@@ -196,7 +196,7 @@ def _first_link(services: RunningServices) -> str:
     return f"{console.url}{console.first_link}"
 
 
-def _has_graphical_browser() -> bool:
+def has_graphical_browser() -> bool:
     """Whether a browser would open a window of its own: one in the terminal would take the terminal away."""
     try:
         browser = webbrowser.get()

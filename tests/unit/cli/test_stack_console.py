@@ -32,7 +32,9 @@ def test_the_first_time_the_way_in_is_a_link_and_later_the_sign_in_page(tmp_path
     link = Path(options.environment()["LOOKOUT_CONSOLE_FIRST_LINK_FILE"])
     link.write_text("/sign-in/link/x\n")
     assert options.way_in(lambda: True, 1) == "http://127.0.0.1:8123/sign-in/link/x"
+    assert options.first_link == "/sign-in/link/x"
     options.environment()
+    assert options.first_link == ""
     assert options.way_in(lambda: True, 1) == "http://127.0.0.1:8123/sign-in"
 
 
