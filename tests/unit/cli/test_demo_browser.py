@@ -16,7 +16,7 @@ from lookout_cli.commands.demo import has_graphical_browser
     ],
 )
 def test_only_a_browser_with_a_window_is_opened(
-    monkeypatch: pytest.MonkeyPatch, browser: webbrowser.BaseBrowser, opens: bool
+    monkeypatch: pytest.MonkeyPatch, browser: webbrowser.BaseBrowser, *, opens: bool
 ) -> None:
     monkeypatch.setattr(webbrowser, "get", lambda: browser)
     assert has_graphical_browser() == opens
