@@ -24,6 +24,7 @@ EXCUSES = frozenset(
 NOT_SENT = "not_sent_whole"
 NOT_CAPTURED = "not_captured"
 IN_PART = "seen_in_part"
+NOT_RECOGNISED = "not_recognised"
 NO_TIME = "seen_too_shortly"
 
 
@@ -132,6 +133,12 @@ class Seen:
             for shot in self.shots.values()
             if shot.camera_id == planted.camera_id and within(shot.captured_at)
         ]
+        ends = [self.ends.get(shot.key_id) for shot in shots]
+        if any(end in EXCUSES for end in ends):
+            # Whose shots these were, no record tells.
+            return Judged(planted=planted, fate=Fate.SHED, reason=IN_PART)
+        if len(ends) >= confirm and set(ends) == {ErasureReason.NO_MATCH}:
+            return Judged(planted=planted, fate=Fate.SHED, reason=NOT_RECOGNISED)
         return self._judged(planted, [], shots, confirm, NO_TIME)
 
     def _judged(
