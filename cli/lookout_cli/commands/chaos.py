@@ -110,7 +110,7 @@ def _overload(cameras: int, seconds: float, models: Path, say: Callable[[str], N
         bench_stack(Path(folder), load, models=models, say=say) as stack,
     ):
         for reading in stack.hold(cameras, seconds, _READ_EVERY_S):
-            say(json.dumps(reading.as_json()))
+            err.print(json.dumps(reading.as_json()), soft_wrap=True)
             readings.append(reading.as_json())
     out.print_json(json.dumps({"cameras": cameras, "readings": readings}))
 
