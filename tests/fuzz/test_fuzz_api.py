@@ -54,7 +54,7 @@ def _may(route: APIRoute) -> Role:
     return min(ALLOWED[guards[0].permission]) if guards else Role.AUDITOR
 
 
-@fuzzed(150)
+@fuzzed(50)
 @given(data=st.data())
 def test_no_request_is_a_fault(served: Served, ids: tuple[str, ...], data: st.DataObject) -> None:
     route = data.draw(st.sampled_from(ROUTES))

@@ -74,7 +74,7 @@ def records(draw: st.DrawFn) -> Corpus:
     return Corpus(sound.topic, value)
 
 
-@fuzzed(400)
+@fuzzed(80)
 @given(record=records())
 def test_bytes_are_an_event_or_invalid_and_an_event_can_be_sent_again(record: Corpus) -> None:
     TRIED["codec: a record's bytes"] += 1
@@ -87,7 +87,7 @@ def test_bytes_are_an_event_or_invalid_and_an_event_can_be_sent_again(record: Co
     CODEC.outgoing(event)
 
 
-@fuzzed(300)
+@fuzzed(100)
 @given(data=st.data())
 def test_no_spoiled_control_record_passes_for_signed(data: st.DataObject) -> None:
     TRIED["signature of a control record"] += 1
@@ -116,7 +116,7 @@ def _message(topic: str, value: bytes) -> Message:
     )
 
 
-@fuzzed(300)
+@fuzzed(100)
 @given(values=st.lists(spoiled(st.just(_BY_KIND[Deployment].value), _HEADER), max_size=4))
 def test_an_authority_survives_every_deployment_it_hears(values: list[bytes]) -> None:
     TRIED["authority: deployments"] += 1
@@ -130,7 +130,7 @@ def test_an_authority_survives_every_deployment_it_hears(values: list[bytes]) ->
         authority.for_camera("van-1", now)
 
 
-@fuzzed(300)
+@fuzzed(100)
 @given(values=st.lists(spoiled(st.just(_BY_KIND[ServiceStatus].value), _HEADER), max_size=4))
 def test_a_status_that_nobody_means_shuts_capture_and_ends_nothing(values: list[bytes]) -> None:
     TRIED["status: words of services"] += 1
@@ -142,7 +142,7 @@ def test_a_status_that_nobody_means_shuts_capture_and_ends_nothing(values: list[
     assert why is None or isinstance(why, str)
 
 
-@fuzzed(300)
+@fuzzed(100)
 @given(
     values=st.lists(
         spoiled(
@@ -160,7 +160,7 @@ def test_the_account_of_keys_survives_every_erasure(values: list[bytes]) -> None
     account(ledger, states=[], alive=0, pending=[])
 
 
-@fuzzed(200)
+@fuzzed(80)
 @given(values=st.lists(spoiled(st.just(_BY_KIND[WatchlistEntry].value), _HEADER), max_size=4))
 def test_a_watchlist_has_a_hash_whatever_is_on_it(values: list[bytes]) -> None:
     TRIED["watchlist: entries"] += 1

@@ -76,7 +76,7 @@ VIDEOS = {
 }
 
 
-@fuzzed(300)
+@fuzzed(100)
 @given(jpeg=st.one_of(st.binary(max_size=64), spoiled(st.sampled_from(JPEGS)), claiming()))
 def test_a_spoiled_frame_is_a_bad_image_or_a_whole_one(jpeg: bytes) -> None:
     TRIED["detection: JPEGs"] += 1
@@ -96,7 +96,7 @@ def test_a_frame_that_claims_a_giant_size_costs_no_memory() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
 
 
-@fuzzed(150)
+@fuzzed(80)
 @given(boxes=st.lists(st.lists(st.floats(-1e9, 1e9), min_size=4, max_size=4), max_size=4))
 def test_boxes_anywhere_can_be_hidden_and_cut(boxes: list[list[float]]) -> None:
     TRIED["detection: boxes"] += 1
@@ -107,7 +107,7 @@ def test_boxes_anywhere_can_be_hidden_and_cut(boxes: list[list[float]]) -> None:
         assert thumbnail_jpeg(image, box, found)
 
 
-@fuzzed(150)
+@fuzzed(80)
 @given(jpeg=st.one_of(spoiled(st.sampled_from(JPEGS)), claiming()))
 def test_a_spoiled_picture_of_a_camera_is_sent_on_or_unreadable(jpeg: bytes) -> None:
     TRIED["capture: pictures of a folder"] += 1
@@ -118,7 +118,7 @@ def test_a_spoiled_picture_of_a_camera_is_sent_on_or_unreadable(jpeg: bytes) -> 
             _sent_on_and_looked_at(frame)
 
 
-@fuzzed(120)
+@fuzzed(40)
 @given(data=st.data())
 def test_a_spoiled_video_is_read_as_far_as_it_goes(data: st.DataObject) -> None:
     TRIED["capture: videos"] += 1

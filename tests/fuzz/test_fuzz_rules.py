@@ -95,7 +95,7 @@ ROW = encode_row(
 )
 
 
-@fuzzed(250)
+@fuzzed(100)
 @given(matches=st.lists(st.tuples(twisted(MATCH), st.booleans()), max_size=5))
 def test_alerting_decides_about_every_match_and_remembers_it(
     matches: list[tuple[Match, bool]],
@@ -127,7 +127,7 @@ def rows(draw: st.DrawFn) -> bytes:
     return json.dumps(plain).encode()
 
 
-@fuzzed(250)
+@fuzzed(100)
 @given(value=st.one_of(st.binary(max_size=40), spoiled(st.just(ROW)), rows()), match=twisted(MATCH))
 def test_a_spoiled_row_of_alerting_is_unreadable_or_can_be_decided_with(
     value: bytes, match: Match
@@ -140,7 +140,7 @@ def test_a_spoiled_row_of_alerting_is_unreadable_or_can_be_decided_with(
     decide(match, row, now=NOW, rules=Rules(), in_force=True)
 
 
-@fuzzed(250)
+@fuzzed(100)
 @given(frames=st.lists(twisted(FRAME), max_size=6))
 def test_detection_admits_or_skips_every_frame(frames: list[Frame]) -> None:
     TRIED["detection: frames"] += 1
@@ -160,7 +160,7 @@ def test_detection_admits_or_skips_every_frame(frames: list[Frame]) -> None:
     assert len(admitted) + len(skipped) == len(frames)
 
 
-@fuzzed(250)
+@fuzzed(100)
 @given(face=twisted(FACE), embedding=twisted(EMBEDDING))
 def test_embedding_and_matching_judge_every_record(face: Face, embedding: Embedding) -> None:
     TRIED["embedding and matching: records"] += 1
@@ -169,7 +169,7 @@ def test_embedding_and_matching_judge_every_record(face: Face, embedding: Embedd
     _refusal(embedding, deployment)
 
 
-@fuzzed(250)
+@fuzzed(100)
 @given(
     order=st.builds(
         Destruction,

@@ -61,7 +61,7 @@ def _read(archive: bytes) -> None:
         return
 
 
-@fuzzed(300)
+@fuzzed(100)
 @given(
     archive=st.one_of(
         st.binary(max_size=80),
@@ -86,7 +86,7 @@ def test_a_spoiled_zip_is_refused_in_words_or_read(archive: bytes) -> None:
     _read(archive)
 
 
-@fuzzed(200)
+@fuzzed(80)
 @given(
     table=st.one_of(
         spoiled(st.just(_table([row_of("reference-17"), row_of("reference-18")]))),
@@ -98,7 +98,7 @@ def test_a_spoiled_table_is_refused_in_words_or_read(table: bytes) -> None:
     _read(_zipped(table, zipfile.ZIP_STORED))
 
 
-@fuzzed(150)
+@fuzzed(80)
 @given(
     table=st.one_of(
         st.binary(max_size=80),
@@ -130,7 +130,7 @@ def test_a_spoiled_table_of_the_command_line_is_refused_in_words_or_read(
             return
 
 
-@fuzzed(200)
+@fuzzed(80)
 @given(
     picture=spoiled(st.sampled_from([_FACE, b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IHDR" + bytes(40)]))
 )

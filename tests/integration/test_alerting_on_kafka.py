@@ -329,6 +329,23 @@ def test_unreadable_row_costs_a_second_alert_and_not_the_service(kafka: KafkaNod
         assert rig.registry.get_sample_value("lookout_alerting_rows_unreadable_total") == 1
 
 
+def test_match_waits_while_it_is_not_known_what_is_in_force_and_is_alerted_then(
+    kafka: KafkaNode,
+) -> None:
+    with kafka_rig(kafka) as rig:
+        worker = faust_worker(rig, kafka.settings())
+        with running(worker):
+            rig.unknown, rig.authority.ids = "the deployments are not known", set()
+            (match,) = rig.keyed(a_match(1, entry=rig.topics.entries[0]))
+            rig.topics.send(match)
+            until(lambda: worker.state() == (ServiceState.DEGRADED, rig.unknown), "a wait")
+            assert rig.alive(match) == [True]
+            rig.authority.ids.add(DEPLOYMENT)
+            rig.unknown = ""
+            assert _ids(rig.settled()) == {ids.alert_id(match.entry_id, match.match_id)}
+        assert rig.alive(match) == [True]
+
+
 def test_traceparent_of_the_match_is_the_alerts(kafka: KafkaNode) -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with kafka_rig(kafka) as rig, running(faust_worker(rig, kafka.settings())):

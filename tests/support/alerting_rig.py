@@ -132,6 +132,7 @@ class Rig:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     now: datetime = START
     turns: int = 0
+    unknown: str = ""
     metrics: Metrics = field(init=False)
     stream_metrics: StreamMetrics = field(init=False)
 
@@ -179,6 +180,7 @@ def faust_worker(rig: Rig, kafka: KafkaSettings) -> FaustWorker:
         stream_metrics=rig.stream_metrics,
         instance="alerting-1",
         on_turn=rig.turn,
+        why_unknown=lambda: rig.unknown,
     )
 
 

@@ -24,6 +24,7 @@ EXCUSES = frozenset(
 NOT_SENT = "not_sent_whole"
 NOT_CAPTURED = "not_captured"
 IN_PART = "seen_in_part"
+NOT_RECOGNISED = "not_recognised"
 NO_TIME = "seen_too_shortly"
 
 
@@ -120,19 +121,32 @@ class Seen:
         if alerts:
             return Judged(planted=planted, fate=Fate.ALERTED, alerts=tuple(sorted(alerts)))
         frames = [key for key, at in self.frames.items() if within(at)]
-        if 2 * len(frames) < planted.frames:
-            return Judged(planted=planted, fate=Fate.SHED, reason=NOT_CAPTURED)
-        looked_at = [key for key in frames if self.ends.get(key) not in EXCUSES]
-        if 2 * len(looked_at) < len(frames):
-            return Judged(planted=planted, fate=Fate.SHED, reason=self._excuse(frames))
-        if 5 * len(looked_at) < 4 * planted.frames:
-            return Judged(planted=planted, fate=Fate.SHED, reason=IN_PART)
         shots = [
             shot
             for shot in self.shots.values()
             if shot.camera_id == planted.camera_id and within(shot.captured_at)
         ]
+        why = self._unseen(frames, planted.frames) or self._unrecognised(shots, confirm)
+        if why:
+            return Judged(planted=planted, fate=Fate.SHED, reason=why)
         return self._judged(planted, [], shots, confirm, NO_TIME)
+
+    def _unseen(self, frames: Sequence[str], shown: int) -> str:
+        """Why a camera's pass was not seen, or not whole; empty where it was."""
+        looked_at = sum(self.ends.get(key) not in EXCUSES for key in frames)
+        if 2 * len(frames) < shown:
+            return NOT_CAPTURED
+        if 2 * looked_at < len(frames):
+            return self._excuse(frames)
+        return IN_PART if 5 * looked_at < 4 * shown else ""
+
+    def _unrecognised(self, shots: Sequence[Shot], confirm: int) -> str:
+        """Why nobody in a camera's shots was taken for the person meant: whose they were, no record tells."""
+        ends = {self.ends.get(shot.key_id) for shot in shots}
+        if ends & EXCUSES:
+            return IN_PART
+        compared = len(shots) >= confirm and ends == {ErasureReason.NO_MATCH}
+        return NOT_RECOGNISED if compared else ""
 
     def _judged(
         self,

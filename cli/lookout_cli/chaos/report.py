@@ -31,8 +31,9 @@ and every figure from the topics alone.
   `embeddings`), one a second, and a person of the demonstration's street before a camera, every ten seconds.
 - *Shed* passes had no alert, and their keys' receipts say why: `stale` (older than the freshness limit when the system could look at
   them), `expired` (the keyring was lost with the keys), `not_captured` (no camera was read at the time), `not_sent_whole` (the planter
-  itself could not reach broker or keyring), `seen_in_part` (fewer than four in five of the camera's images were looked at),
-  `seen_too_shortly` (fewer shots than confirmation needs).
+  itself could not reach broker or keyring), `seen_in_part` (fewer than four in five of the camera's images were looked at, or not all shots),
+  `seen_too_shortly` (fewer shots than confirmation needs), `not_recognised` (before the camera alone: every shot was compared, and
+  none reached the threshold, as happens without any fault).
 - *Lost* passes had no alert and no such reason. *Lost*, *doubled* and *unaccounted* must be 0.
 - *Recovery* is counted from the end of the fault (of the kill, where it is over at once) to the first pass captured afterwards that
   alerts and the first camera image captured afterwards that is looked at, whichever is later. Passes come once a second.

@@ -34,9 +34,9 @@ from lookout_cli.stack.running import CaptureOptions, running
 FPS: Final = 4.0
 _GAP_S: Final = "5"
 _LOOK_S: Final = 0.1
-_READY_WITHIN_S: Final = 60.0
+_READY_WITHIN_S: Final = 120.0
 _SETTLE_WITHIN_S: Final = 120.0
-_FIRST_WITHIN_S: Final = 60.0
+_FIRST_WITHIN_S: Final = 120.0
 
 Say = Callable[[str], None]
 

@@ -13,7 +13,7 @@ from lookout.vision.pack import load_pack
 from lookout_cli.bench.machine import describe
 from lookout_cli.bench.stack_run import Load as BenchLoad
 from lookout_cli.bench.stack_run import bench_stack
-from lookout_cli.chaos.faults import FAULTS
+from lookout_cli.chaos.faults import FAULTS, ClockJump
 from lookout_cli.chaos.ground import prepared
 from lookout_cli.chaos.report import Outcome, page_of, table_of
 from lookout_cli.chaos.run import Material, Plan, run
@@ -90,7 +90,13 @@ def chaos(
         plan = Plan(faults=faults, times=times, every_s=every, seed=seed)
         with (
             tempfile.TemporaryDirectory(prefix="lookout-") as folder,
-            prepared(keep or Path(folder), pack=pack.name, models=models, say=say) as ground,
+            prepared(
+                keep or Path(folder),
+                pack=pack.name,
+                models=models,
+                say=say,
+                with_clocks=any(isinstance(fault.action, ClockJump) for fault in faults),
+            ) as ground,
         ):
             outcome = run(ground, plan, material, say)
     _tell(outcome, report, as_json=as_json)
@@ -110,7 +116,7 @@ def _overload(cameras: int, seconds: float, models: Path, say: Callable[[str], N
         bench_stack(Path(folder), load, models=models, say=say) as stack,
     ):
         for reading in stack.hold(cameras, seconds, _READ_EVERY_S):
-            say(json.dumps(reading.as_json()))
+            err.print(json.dumps(reading.as_json()), soft_wrap=True)
             readings.append(reading.as_json())
     out.print_json(json.dumps({"cameras": cameras, "readings": readings}))
 

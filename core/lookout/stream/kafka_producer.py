@@ -124,7 +124,15 @@ class KafkaProducer:
     def _enqueue(self, message: Outgoing, number: int) -> bool:
         try:
             with self._using:
-                self._hand_over(message, number)
+                if not self._waiting:
+                    self._well_at = self._monotonic()  # nothing waited, so nothing says otherwise
+                # Before it is handed over: its report may be there at once.
+                self._waiting[number] = message
+                try:
+                    self._hand_over(message, number)
+                except (BufferError, KafkaException):
+                    del self._waiting[number]
+                    raise
         except BufferError:
             return False
         return True

@@ -98,13 +98,13 @@ def test_a_pass_without_an_alert_is_shed_only_where_its_receipts_excuse_it(
         ((ErasureReason.PROCESSED,), Fate.SHED, "not_captured"),
         ((ErasureReason.STALE,) * 4, Fate.SHED, "stale"),
         ((ErasureReason.PROCESSED,) * 3, Fate.SHED, "seen_in_part"),
-        ((ErasureReason.PROCESSED,) * 4, Fate.LOST, "2 no_match"),
+        ((ErasureReason.PROCESSED,) * 4, Fate.LOST, "2 unconfirmed"),
     ],
 )
 def test_a_pass_before_a_camera_is_owed_an_alert_where_its_images_were_looked_at(
     frames: tuple[ErasureReason, ...], fate: Fate, reason: str
 ) -> None:
-    seen = _seen(ErasureReason.NO_MATCH, ErasureReason.NO_MATCH, camera="street")
+    seen = _seen(ErasureReason.UNCONFIRMED, ErasureReason.UNCONFIRMED, camera="street")
     for number, end in enumerate(frames):
         seen.frames[f"frame:{number}"] = NOW
         seen.ends[f"frame:{number}"] = end
@@ -112,6 +112,24 @@ def test_a_pass_before_a_camera_is_owed_an_alert_where_its_images_were_looked_at
     assert (judged.fate, judged.reason) == (fate, reason)
     seen.alerts["alert"] = _alert(camera="street")
     assert seen.judge(SHOWN, 2).fate is Fate.ALERTED
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [
+        ((ErasureReason.NO_MATCH, ErasureReason.NO_MATCH), "not_recognised"),
+        ((ErasureReason.NO_MATCH, ErasureReason.NO_MATCH, ErasureReason.STALE), "seen_in_part"),
+        ((ErasureReason.NO_MATCH,), "seen_too_shortly"),
+    ],
+)
+def test_what_a_camera_saw_and_did_not_recognise_is_no_fault(
+    ends: tuple[ErasureReason, ...], reason: str
+) -> None:
+    seen = _seen(*ends, camera="street")
+    for number in range(4):
+        seen.frames[f"frame:{number}"] = NOW
+        seen.ends[f"frame:{number}"] = ErasureReason.PROCESSED
+    assert seen.judge(SHOWN, 2).reason == reason
 
 
 def test_a_key_is_accounted_for_by_its_receipt_or_by_being_alive() -> None:

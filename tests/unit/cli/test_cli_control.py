@@ -162,3 +162,34 @@ def test_what_cannot_be_read_is_left_out_of_a_topic(session: Session) -> None:
     entry = _entry(session)
 
     assert list(read_all(session.platform, WatchlistEntry)) == [entry]
+
+
+def test_a_deployment_renewed_keeps_its_window_and_covers_the_watchlist_as_it_is_now(
+    session: Session,
+) -> None:
+    first = _entry(session)
+    opened = session.control.open(_PLAN)
+    second = _entry(session, entry_id="entry-2")
+    renewed = session.control.renew(_PLAN.deployment_id)
+    assert renewed.watchlist_hash == content_hash([first, second])
+    assert (
+        replace(
+            renewed,
+            watchlist_hash=opened.watchlist_hash,
+            updated_at=opened.updated_at,
+            signature=opened.signature,
+        )
+        == opened
+    )
+    assert renewed.signature != opened.signature
+    assert session.control.latest(_PLAN.deployment_id) == renewed
+
+
+def test_a_deployment_that_nobody_opened_or_that_is_over_is_not_renewed(session: Session) -> None:
+    with pytest.raises(ControlError, match="no deployment"):
+        session.control.renew(_PLAN.deployment_id)
+    _entry(session)
+    session.control.open(_PLAN)
+    session.control.close(_PLAN.deployment_id)
+    with pytest.raises(ControlError, match="is over"):
+        session.control.renew(_PLAN.deployment_id)

@@ -200,3 +200,25 @@ def test_nothing_secret_is_in_a_services_arguments(make: Make) -> None:
 
     assert command == [sys.executable, "-m", "lookout_steady"]
     assert os.environ.get("LOOKOUT_TEST_WORD") is None
+
+
+def test_a_service_restarted_in_order_runs_again_and_is_not_held_for_one_that_died(
+    make: Make, tmp_path: Path
+) -> None:
+    made = make(patient=_UNTIL_TOLD)
+    made.start()
+    log, child = tmp_path / "patient.log", made.children["patient"]
+    until(lambda: log.exists() and log.read_text().count("up") == 1, "the service")
+    first = child.pid
+    made.restart("patient")
+    until(lambda: log.read_text().count("up") == 2, "the service again")
+    assert child.pid not in (None, first)
+    assert (child.exits, child.failures, child.restarts) == ([0], 0, 1)
+
+
+def test_a_service_that_does_not_run_cannot_be_restarted(make: Make) -> None:
+    made = make(restart=False, done=_SUCCEEDS)
+    made.start()
+    until(lambda: made.children["done"].finished, "the end of the service")
+    with pytest.raises(ProcessLookupError):
+        made.restart("done")

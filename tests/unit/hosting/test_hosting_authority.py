@@ -1,5 +1,6 @@
 """The deployments in force: the latest signed word counts, within its window, and only while it is known to be the latest."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -163,3 +164,18 @@ def test_the_platforms_authority_hears_signed_deployments_only(platform: Platfor
 
     assert [known.deployment_id for known in authority.in_force(platform.clock())] == ["real"]
     assert authority.latest("forged") is None
+
+
+def test_nothing_is_begun_while_it_is_not_known_any_more_what_is_in_force(
+    platform: Platform,
+) -> None:
+    authority = platform.authority()
+    platform.wait_followed(threading.Event())
+    assert (platform.footing.why_not(), authority.why_unknown()) == ("", "")
+
+    # As after a stop of seconds: the topic has not been read meanwhile.
+    (follower,) = platform._followers
+    follower.close()
+
+    assert "deployments are not known" in platform.footing.why_not()
+    assert authority.deployment("deployment-1", NOW) is None
