@@ -73,10 +73,10 @@ def test_the_whole_system_does_its_work_with_the_rights_of_the_catalogue_and_no_
         stack.folder.prepare()
         (port,) = free_ports(1)
         more = {name: dict(told) for name, told in stack.credentials().items()}
-        more["console"] |= ConsoleOptions(stack.folder, port).environment()
+        console = ConsoleOptions(stack.folder, port)
         # Again and again: where the machine is busy, stale frames of a pass are dropped, as they should be.
         capture = CaptureOptions(cameras=scene.camera, loop=True)
-        with stack, running(stack, capture, restart=False, more=more) as services:
+        with stack, running(stack, capture, restart=False, more=more, console=console) as services:
             services.wait_up(_UP_S)
             platform = services.session.platform
             deployment_id = scene.enrol_and_open(services.session)

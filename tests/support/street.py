@@ -35,8 +35,8 @@ def street(
         services = ("capture", "detection", "embedding", "matching", "alerting", "keeper")
         more = {service: dict(environment or {}) for service in services}
         more["alerting"]["LOOKOUT_ALERTING_GAP_S"] = _GAP_S
-        more[CONSOLE] = {**console.environment(), **(environment or {})}
-        with running(stack, capture, restart=False, more=more) as processes:
+        more[CONSOLE] = dict(environment or {})
+        with running(stack, capture, restart=False, more=more, console=console) as processes:
             processes.wait_up(_UP_S)
             scene.enrol_and_open(processes.session)
             processes.wait_ready(_UP_S)
