@@ -26,7 +26,10 @@ def describe() -> dict[str, object]:
     """Processor, cores, memory, threads and versions, as one JSON object."""
     return {
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        # Those that we may use: a run may be held to some of them.
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),

@@ -4,21 +4,25 @@ One stack serves many steps: between two of them only capture is started anew, w
 """
 
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-import psutil
 from lookout.enrolment.source import Row
 from lookout.events import Alert, Erasure, ErasureReason, ServiceState
 from lookout.hosting.platform import Platform
 from lookout.vision.pack import LoadedPack
-from prometheus_client.parser import text_string_to_metric_families
 
 from lookout_cli.bench.figures import Spread
+from lookout_cli.bench.snapshots import (
+    Counters,
+    Snapshot,
+    added,
+    counters_by_service,
+    take_snapshot,
+)
 from lookout_cli.control import read_all
 from lookout_cli.demo.run import Demonstration, Taking, enrol_and_open, taking
 from lookout_cli.stack.folder import StackError, StateFolder
@@ -34,20 +38,6 @@ _UP_WITHIN_S = 60.0
 _FLOWING_WITHIN_S = 30.0
 _WARM_S = 3.0
 _SETTLE_S = 2.5
-
-Counters = Mapping[str, float]
-"""Sums over all labels but ``reason``: a metric's name, or ``name{reason}``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """Where everything stands at a moment. Processor times in seconds since each process began."""
-
-    at: datetime
-    monotonic: float
-    cpu_s: Mapping[str, float]
-    resident_mb: Mapping[str, float]
-    counters: Counters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +103,8 @@ class Reading:
 
     Attributes:
         after_s: since the load had warmed up.
-        resident_mb: by service; the broker and the keyring among them.
-        lag: messages that wait for their consumers, over all services and partitions.
+        resident_mb, descriptors, threads: of each process; the broker and the keyring among them.
+        lag: messages that wait for their consumers, by service, over all partitions.
         unacknowledged: frames on their way from capture to the broker.
         shed: share of what the cameras gave since the last reading that nobody looked at, 0 to 1.
         alert_s: from capture to alert, of what was captured since the last reading.
@@ -123,7 +113,9 @@ class Reading:
 
     after_s: float
     resident_mb: Mapping[str, float]
-    lag: float
+    descriptors: Mapping[str, int]
+    threads: Mapping[str, int]
+    lag: Mapping[str, float]
     unacknowledged: float
     shed: float
     alert_s: Spread
@@ -134,7 +126,9 @@ class Reading:
         return {
             "after_s": round(self.after_s),
             "resident_mb": {name: round(size) for name, size in self.resident_mb.items()},
-            "lag": round(self.lag),
+            "descriptors": dict(self.descriptors),
+            "threads": dict(self.threads),
+            "lag": {name: round(waiting) for name, waiting in self.lag.items()},
             "unacknowledged": round(self.unacknowledged),
             "shed": round(self.shed, 3),
             "alert_s": _plain(self.alert_s),
@@ -150,6 +144,7 @@ class Load:
     rows: Sequence[Row]
     loaded: LoadedPack
     target_fpir: float = 0.001
+    duration: timedelta = timedelta(hours=1)
 
 
 class BenchStack:
@@ -200,14 +195,15 @@ class BenchStack:
         name = "lookout_detection_frames_total"
         looked_at = after.counters.get(name, 0.0) - before.counters.get(name, 0.0)
         offered = cameras * FPS * (after.monotonic - before.monotonic)
-        alert_s, _, _ = self._latencies(before.at, after.at)
         return Reading(
             after_s=after.monotonic - begun.monotonic,
             resident_mb=after.resident_mb,
-            lag=after.counters.get("lookout_stream_lag", 0.0),
+            descriptors=after.descriptors,
+            threads=after.threads,
+            lag=after.lag,
             unacknowledged=after.counters.get("lookout_capture_unacknowledged_frames", 0.0),
             shed=max(0.0, 1 - looked_at / offered),
-            alert_s=alert_s,
+            alert_s=self._alert_latencies(before.at, after.at),
             told={
                 status.service: status.reason
                 for status in self._services.statuses().values()
@@ -222,9 +218,10 @@ class BenchStack:
             fps=FPS,
         )
         options.environment(self._services.stack.folder.root)
-        before = self._counters().get("lookout_detection_frames_total", 0.0)
+        # In order, not by a kill: who dies soon and often is started again later and later.
         if self._supervisor.children["capture"].pid is not None:
-            self._supervisor.kill("capture")
+            self._supervisor.restart("capture")
+        before = self._counters().get("lookout_detection_frames_total", 0.0)
         deadline = time.monotonic() + _FLOWING_WITHIN_S
         while self._counters().get("lookout_detection_frames_total", 0.0) <= before + cameras:
             if time.monotonic() > deadline:
@@ -240,21 +237,18 @@ class BenchStack:
             self._feed.turn()
 
     def _snapshot(self) -> Snapshot:
-        cpu, resident = {}, {}
-        for name, pid in self._pids().items():
-            process = psutil.Process(pid)
-            times = process.cpu_times()
-            cpu[name] = times.user + times.system
-            resident[name] = process.memory_info().rss / 1e6
-        return Snapshot(
+        return take_snapshot(
+            self.pids(),
+            self._services.stack.folder.running().metrics_ports,
             at=self._services.session.platform.clock(),
-            monotonic=time.monotonic(),
-            cpu_s=cpu,
-            resident_mb=resident,
-            counters=self._counters(),
         )
 
-    def _pids(self) -> Mapping[str, int]:
+    def restarts(self) -> Mapping[str, int]:
+        """How often each service was started again."""
+        return {name: child.restarts for name, child in self._supervisor.children.items()}
+
+    def pids(self) -> Mapping[str, int]:
+        """The process ids of the services, the broker and the keyring. `StackError` naming those that do not run."""
         stack = self._services.stack
         found = {name: child.pid for name, child in self._supervisor.children.items()}
         found["kafka"] = stack.kafka.pid if stack.kafka is not None else None
@@ -267,21 +261,9 @@ class BenchStack:
         return {name: pid for name, pid in found.items() if pid is not None}
 
     def _counters(self) -> Counters:
-        sums: dict[str, float] = {}
-        for port in self._services.stack.folder.running().metrics_ports.values():
-            try:
-                with urllib.request.urlopen(
-                    f"http://127.0.0.1:{port}/metrics", timeout=5
-                ) as answer:
-                    text = answer.read().decode()
-            except OSError:
-                continue  # capture, which is being started anew
-            for family in text_string_to_metric_families(text):
-                for sample in family.samples:
-                    reason = sample.labels.get("reason") or sample.labels.get("stage")
-                    name = f"{sample.name}{{{reason}}}" if reason else sample.name
-                    sums[name] = sums.get(name, 0.0) + sample.value
-        return sums
+        return added(
+            counters_by_service(self._services.stack.folder.running().metrics_ports).values()
+        )
 
     def _step(self, cameras: int, before: Snapshot, after: Snapshot) -> Step:
         counters = {
@@ -310,13 +292,17 @@ class BenchStack:
             frame_s=frame_s,
         )
 
+    def _alert_latencies(self, begin: datetime, end: datetime) -> Spread:
+        return Spread.of(
+            [
+                (alert.alerted_at - alert.captured_at).total_seconds()
+                for alert in read_all(self._services.session.platform, Alert)
+                if begin <= alert.captured_at < end
+            ]
+        )
+
     def _latencies(self, begin: datetime, end: datetime) -> tuple[Spread, Spread, Spread]:
         platform = self._services.session.platform
-        alerts = [
-            (alert.alerted_at - alert.captured_at).total_seconds()
-            for alert in read_all(platform, Alert)
-            if begin <= alert.captured_at < end
-        ]
         receipts = [
             (one.reason, (one.destroyed_at - one.captured_at).total_seconds())
             for record in read_all(platform, Erasure)
@@ -326,7 +312,7 @@ class BenchStack:
         ]
         forgotten = [delay for reason, delay in receipts if reason is ErasureReason.NO_MATCH]
         frames = [delay for reason, delay in receipts if reason is ErasureReason.PROCESSED]
-        return Spread.of(alerts), Spread.of(forgotten), Spread.of(frames)
+        return self._alert_latencies(begin, end), Spread.of(forgotten), Spread.of(frames)
 
 
 _DROPPED = (
@@ -360,6 +346,7 @@ def bench_stack(
         loaded=load.loaded,
         target_fpir=load.target_fpir,
         alerts_folder=None,
+        duration=load.duration,
     )
     first = CaptureOptions(cameras=f"{camera_names(1)[0]}={load.footage}", loop=True, fps=FPS)
     changes = {"alerting": {"LOOKOUT_ALERTING_GAP_S": _GAP_S}, **(more or {})}

@@ -19,7 +19,6 @@ from lookout_cli.people.taking import EvidenceTaker
 from lookout_cli.session import Session
 from lookout_cli.watchlist.enrolment import enrol_rows
 
-_DURATION = timedelta(hours=1)
 _DEFAULTS = Defaults(
     category=Category.MISSING_AT_RISK, response=Response.AMBER, reason="demonstration"
 )
@@ -29,13 +28,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demonstration:
-    """What is shown: whose faces, on which cameras, and how strict."""
+    """What is shown: whose faces, on which cameras, how strict, and for how long it may be."""
 
     rows: Sequence[Row]
     cameras: tuple[str, ...]
     loaded: LoadedPack
     target_fpir: float
     alerts_folder: Path | None
+    duration: timedelta = timedelta(hours=1)
 
 
 def rows_of(watchlist: Path) -> Sequence[Row]:
@@ -79,7 +79,7 @@ def enrol_and_open(session: Session, demonstration: Demonstration, say: Say) -> 
         DeploymentPlan(
             deployment_id=deployment_id,
             cameras=demonstration.cameras,
-            duration=_DURATION,
+            duration=demonstration.duration,
             target_fpir=demonstration.target_fpir,
             pack_name=pack.name,
             pack_sha256=pack.sha256,
