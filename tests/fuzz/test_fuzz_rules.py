@@ -150,13 +150,20 @@ def test_detection_admits_or_skips_every_frame(frames: list[Frame]) -> None:
         pack_sha256="0" * 64,
         freshness=timedelta(seconds=2),
         shed_after=timedelta(seconds=0.5),
+        turn=timedelta(seconds=0.1),
     )
     skipped: list[Frame] = []
     batch = [
         Delivery(frame, Position(Partition("lookout.frames", 0), at))
         for at, frame in enumerate(frames)
     ]
-    admitted = admission.admit(batch, NOW, lambda frame, _why: skipped.append(frame))
+    admission.worked(len(frames), timedelta(seconds=0.2))
+    admitted = admission.admit(
+        batch,
+        NOW,
+        looked_at=lambda _camera: None,
+        skip=lambda frame, _why: skipped.append(frame),
+    )
     assert len(admitted) + len(skipped) == len(frames)
 
 

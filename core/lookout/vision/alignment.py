@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from lookout.vision.arrays import FloatArray, Image, ShapeError, require_image, require_shape
 
+_LEAST_SPREAD = 1e-9
+"""Mean squared distance from the middle, square pixels."""
 _SHRINK_BELOW = 0.5
 """Bilinear sampling reads 2x2 pixels: shrinking more than two times would alias."""
 
@@ -21,7 +23,7 @@ class DegenerateLandmarksError(ValueError):
 def similarity_transform(source: FloatArray, target: FloatArray) -> npt.NDArray[np.float64]:
     """The rotation, uniform scale and shift that best carry `source` onto `target`.
 
-    Least squares after Umeyama (1991); mirroring is never part of the answer.
+    Least squares, as Umeyama (1991) has it for any number of dimensions; mirroring is never part of the answer.
 
     Args:
         source: points, shape (P, 2).
@@ -37,14 +39,14 @@ def similarity_transform(source: FloatArray, target: FloatArray) -> npt.NDArray[
     require_shape("target", target, (len(source), 2))
     start, goal = source.astype(np.float64), target.astype(np.float64)
     start_mean, goal_mean = start.mean(axis=0), goal.mean(axis=0)
-    start_centred, goal_centred = start - start_mean, goal - goal_mean
-    variance = (start_centred**2).sum() / len(start)
-    if not np.isfinite(variance) or variance < 1e-9:
+    here, there = start - start_mean, goal - goal_mean
+    spread = float(np.vdot(here, here))
+    if not np.isfinite(spread) or spread < _LEAST_SPREAD * len(start):
         raise DegenerateLandmarksError("landmarks coincide or are not finite: no chip can be cut")
-    left, weights, right = np.linalg.svd(goal_centred.T @ start_centred / len(start))
-    signs = np.array([1.0, np.sign(np.linalg.det(left @ right)) or 1.0])
-    rotation = left @ np.diag(signs) @ right
-    linear = (weights * signs).sum() / variance * rotation
+    # In the plane a rotation with a scale is one complex number, and its least squares a quotient: no decomposition needed.
+    along = float(np.vdot(here, there)) / spread
+    across = float(here[:, 0] @ there[:, 1] - here[:, 1] @ there[:, 0]) / spread
+    linear = np.array([[along, -across], [across, along]])
     return np.column_stack([linear, goal_mean - linear @ start_mean])
 
 

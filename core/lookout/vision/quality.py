@@ -6,10 +6,12 @@ all, and is an estimate: angles are good to about ten degrees.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import atan, degrees, exp, log
+from math import atan, degrees, exp, log, pi, sqrt
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from lookout.vision.alignment import DegenerateLandmarksError, align_chip
 from lookout.vision.arrays import FloatArray, Image, require_image, require_shape
@@ -141,9 +143,8 @@ def measure_shot(image_bgr: Image, box: FloatArray, landmarks: FloatArray) -> Sh
     height, width = image_bgr.shape[:2]
     visible = float(visible_fraction(box[None], width=width, height=height)[0])
     grey = _grey_face(image_bgr, box)
-    brightness, contrast = float(grey.mean()) / 255, float(grey.std()) / 255
-    edges = float(cv2.Laplacian(grey, cv2.CV_32F).var())
-    sharpness = edges / (float(grey.var()) + _NOISE_VARIANCE)
+    mean, deviation = _spread(grey)
+    sharpness = _variance(cv2.Laplacian(grey, cv2.CV_32F)) / (deviation**2 + _NOISE_VARIANCE)
     yaw, pitch, roll = pose(landmarks)
     detail, noise, blown, features = _chip_measures(image_bgr, landmarks)
     turned = max(0.0, float(np.cos(np.radians(yaw)) * np.cos(np.radians(pitch))))
@@ -153,8 +154,8 @@ def measure_shot(image_bgr: Image, box: FloatArray, landmarks: FloatArray) -> Sh
         yaw=yaw,
         pitch=pitch,
         roll=roll,
-        brightness=brightness,
-        contrast=contrast,
+        brightness=mean / 255,
+        contrast=deviation / 255,
         visible=visible,
         detail=detail,
         noise=noise,
@@ -186,22 +187,42 @@ def _chip_measures(image: Image, landmarks: FloatArray) -> tuple[float, float, f
     smooth = cv2.GaussianBlur(face, (0, 0), _SMOOTH_SIGMA)
     noise = _noise(face)
     # Movement wipes out detail along its own direction only.
-    edges = min(float(cv2.filter2D(smooth, -1, kernel).var()) for kernel in (_SECOND, _SECOND.T))
-    least = min(float(smooth[place].std()) for place in _FEATURES)
+    edges = min(_variance(cv2.filter2D(smooth, -1, kernel)) for kernel in (_SECOND, _SECOND.T))
+    least = min(_spread(smooth[place])[1] for place in _FEATURES)
+    deviation = _spread(face)[1]
     return (
-        max(0.0, edges - _NOISE_LEFT * noise**2) / (float(face.var()) + _NOISE_VARIANCE),
+        max(0.0, edges - _NOISE_LEFT * noise**2) / (deviation**2 + _NOISE_VARIANCE),
         noise,
         float((face >= _BLOWN_FROM).mean()),
-        least / (float(face.std()) + 2),
+        least / (deviation + 2),
     )
+
+
+def _spread(grey: npt.NDArray[Any]) -> tuple[float, float]:
+    """Mean and standard deviation. OpenCV's own: of such small images NumPy's take ten times as long."""
+    mean, deviation = cv2.meanStdDev(grey)
+    return float(mean[0, 0]), float(deviation[0, 0])
+
+
+def _variance(grey: npt.NDArray[Any]) -> float:
+    return _spread(grey)[1] ** 2
 
 
 def _noise(face: FloatArray) -> float:
     """Immerkaer's estimate in the flattest fifth of blocks: texture is not noise."""
     answer = np.abs(cv2.filter2D(face, cv2.CV_32F, _NOISE_KERNEL))
     blocks = len(face) // _NOISE_BLOCK
-    means = answer.reshape(blocks, _NOISE_BLOCK, blocks, _NOISE_BLOCK).mean(axis=(1, 3))
-    return float(np.percentile(means, 20) * np.sqrt(np.pi / 2) / 6)
+    # Shrunk by whole pixels, areas are the means of blocks.
+    means = cv2.resize(answer, (blocks, blocks), interpolation=cv2.INTER_AREA)
+    return _fifth(np.sort(means, axis=None)) * sqrt(pi / 2) / 6
+
+
+def _fifth(ascending: npt.NDArray[Any]) -> float:
+    """The 20th percentile of sorted values, between the two nearest, as `numpy.percentile` has it in ten times the time."""
+    place = (len(ascending) - 1) / 5
+    low = int(place)
+    high = min(low + 1, len(ascending) - 1)
+    return float(ascending[low] + (ascending[high] - ascending[low]) * (place - low))
 
 
 def pose(landmarks: FloatArray) -> tuple[float, float, float]:

@@ -13,7 +13,8 @@ from lookout_detection.ports import ChipContract
 from lookout_detection.processor import DetectionProcessor
 from lookout_detection.settings import Settings
 
-_BATCH = 8
+# All that waits, as good as: what is outrun is seen at once, and not a batch of it after another.
+_BATCH = 64
 _FACE_KEY_TTL = timedelta(seconds=60)
 
 

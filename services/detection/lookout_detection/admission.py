@@ -37,17 +37,30 @@ class Admission:
         pack_sha256: str,
         freshness: timedelta,
         shed_after: timedelta,
+        turn: timedelta,
     ) -> None:
         self._authority, self._pack = authority, pack_sha256
-        self._freshness, self._shed_after = freshness, shed_after
+        self._freshness, self._shed_after, self._turn = freshness, shed_after, turn
+        self._pace = timedelta(0)
+
+    def worked(self, frames: int, took: timedelta) -> None:
+        """Hear how long so many frames took, so that the next turn can be measured out. A clock's jump is not heard."""
+        each = took / frames if frames else timedelta(0)
+        if timedelta(0) < each < self._freshness:
+            self._pace = each if not self._pace else self._pace + (each - self._pace) / 4
 
     def admit(
         self,
         batch: Sequence[Delivery[Frame]],
         now: datetime,
+        *,
+        looked_at: Callable[[Camera], datetime | None],
         skip: Callable[[Frame, Skip], None],
     ) -> list[Admitted]:
-        """The frames to be opened, in their order; ``skip`` is told of every other one."""
+        """The frames to be opened, in their order; ``skip`` is told of every other one.
+
+        ``looked_at`` says when a camera's last frame that was looked at had been captured, None for one not looked at yet.
+        """
         seen: set[str] = set()
         admitted: list[Admitted] = []
         for delivery in batch:
@@ -62,7 +75,12 @@ class Admission:
                 skip(frame, why or Skip.NO_AUTHORITY)
                 continue
             admitted.append(Admitted(delivery=delivery, deployment=deployment))
-        return self._shed(admitted, now, skip)
+        kept = self._kept(admitted, now, looked_at)
+        ours = {id(item) for item in kept}
+        for item in admitted:
+            if id(item) not in ours:
+                skip(item.delivery.event, Skip.SHED)
+        return kept
 
     def _refusal(self, frame: Frame, deployment: Deployment | None, now: datetime) -> Skip | None:
         if deployment is None or frame.camera_id not in deployment.cameras:
@@ -77,23 +95,43 @@ class Admission:
             return Skip.FROM_THE_FUTURE
         return None
 
-    def _shed(
-        self, admitted: list[Admitted], now: datetime, skip: Callable[[Frame, Skip], None]
+    def _kept(
+        self,
+        admitted: list[Admitted],
+        now: datetime,
+        looked_at: Callable[[Camera], datetime | None],
     ) -> list[Admitted]:
-        """Of cameras that lag, the newest frame alone."""
-        waiting: dict[Camera, list[Frame]] = {}
+        """All, unless a camera lags or is about to: then its newest frame alone, and of as many as a turn has the time for.
+
+        What a turn finds is told only at its end, and what comes meanwhile waits as long: so turns are kept short exactly
+        when there is much to do. Cameras that were looked at longest ago come first; so each has its share.
+        """
+        waiting: dict[Camera, list[Admitted]] = {}
         for item in admitted:
-            waiting.setdefault(item.camera, []).append(item.delivery.event)
-        newest: dict[Camera, Frame] = {}
-        for camera, frames in waiting.items():
-            oldest = min(frame.captured_at for frame in frames)
-            if now - oldest > self._shed_after:
-                newest[camera] = max(frames, key=lambda frame: frame.captured_at)
-        kept = []
-        for item in admitted:
-            frame = item.delivery.event
-            if newest.get(item.camera, frame) is frame:
-                kept.append(item)
-            else:
-                skip(frame, Skip.SHED)
-        return kept
+            waiting.setdefault(item.camera, []).append(item)
+        too_many = len(admitted) * self._pace > self._shed_after
+        lagging = [
+            camera
+            for camera, items in waiting.items()
+            if too_many or _oldest(items) < now - self._shed_after
+        ]
+        if not lagging:
+            return admitted
+        for camera in lagging:
+            waiting[camera] = [max(waiting[camera], key=_captured)]
+        never = datetime.min.replace(tzinfo=now.tzinfo)
+        kept: list[Admitted] = []
+        for camera in sorted(waiting, key=lambda one: looked_at(one) or never):
+            if kept and (len(kept) + 1) * self._pace > self._turn:
+                break
+            kept += waiting[camera]
+        ours = {id(item) for item in kept}
+        return [item for item in admitted if id(item) in ours]
+
+
+def _captured(item: Admitted) -> datetime:
+    return item.delivery.event.captured_at
+
+
+def _oldest(items: Sequence[Admitted]) -> datetime:
+    return min(_captured(item) for item in items)

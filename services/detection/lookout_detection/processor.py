@@ -103,6 +103,7 @@ class DetectionProcessor:
             pack_sha256=chips.pack_sha256,
             freshness=settings.freshness,
             shed_after=settings.shed_after,
+            turn=settings.turn,
         )
         self._cutter = ShotCutter(
             chips=chips,
@@ -121,13 +122,20 @@ class DetectionProcessor:
     def process(self, batch: Sequence[Delivery[Frame]]) -> Outcome:
         """See `Processor.process`. Raises `KeyringUnavailableError` when there are no keys to be had."""
         work = _Work(dict(self._views))
-        admitted = self._admission.admit(batch, self._clock(), work.skip)
+        began = self._clock()
+        admitted = self._admission.admit(
+            batch,
+            began,
+            looked_at=lambda camera: self._views.get(camera, _NOTHING_SEEN).seen_at,
+            skip=work.skip,
+        )
         for item, image in self._open(admitted, work):
             self._look(item, image, work)
         self._seal(work)
         self._views = work.views
         self._partitions |= work.partitions
         self._count(work)
+        self._admission.worked(len(work.faces), self._clock() - began)
         return work.outcome
 
     def tick(self, now: datetime) -> Outcome:

@@ -28,9 +28,15 @@ class Settings(BaseSettings):
         description="Frames captured longer ago are destroyed without being opened.",
     )
     shed_after_s: float = Field(
-        default=0.5,
+        default=0.3,
         gt=0,
         description="When a camera's oldest waiting frame is older, only its newest is looked at.",
+    )
+    turn_s: float = Field(
+        default=0.1,
+        gt=0,
+        description="While a camera lags, time for one turn, the longest neglected cameras first: longer ones hold up what"
+        " was found, shorter ones cost more round trips. One frame is always looked at.",
     )
     longest_side: int | None = Field(
         default=None,
@@ -158,6 +164,11 @@ class Settings(BaseSettings):
     def shed_after(self) -> timedelta:
         """`shed_after_s` as a span."""
         return timedelta(seconds=self.shed_after_s)
+
+    @property
+    def turn(self) -> timedelta:
+        """`turn_s` as a span."""
+        return timedelta(seconds=self.turn_s)
 
     @property
     def preview_interval(self) -> timedelta:
