@@ -1,7 +1,7 @@
-"""How costs grow: with faces in a frame, with the watchlist, with cameras. Each as an exponent: 0 is flat, 1 in proportion."""
+"""How costs grow: with faces, watchlist, cameras, partitions, workers. Each as an exponent: 0 is flat, 1 in proportion."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -69,6 +69,31 @@ def by_cameras(steps: Sequence[Step]) -> dict[str, float | None]:
             cameras, [step.services_cpu_s / step.seconds for step in carried]
         ),
         "kafka": exponent(cameras, [step.cpu_s["kafka"] / step.seconds for step in carried]),
+    }
+
+
+def by_stack(what: str, counts: Sequence[int], run: Callable[[int], Step]) -> dict[str, object]:
+    """One load on stacks with so many of something: frames a second, what is shed, and processor time a frame.
+
+    ``what`` names it in the rows. The exponents are of the frames a second, and of Kafka's time a frame.
+    """
+    steps = [run(count) for count in counts]
+    rows: list[dict[str, object]] = [
+        {
+            what: count,
+            "frames_per_s": round(step.frames_per_s, 2),
+            "shed": round(step.shed, 4),
+            "services_ms": round(1000 * step.services_cpu_s / step.looked_at, 2),
+            "kafka_ms": round(1000 * step.cpu_s["kafka"] / step.looked_at, 2),
+            "alert_p95_s": step.alert_s.p95,
+        }
+        for count, step in zip(counts, steps, strict=True)
+    ]
+    sizes = [float(count) for count in counts]
+    return {
+        "rows": rows,
+        "frames_exponent": exponent(sizes, [step.frames_per_s for step in steps]),
+        "kafka_exponent": exponent(sizes, [step.cpu_s["kafka"] / step.looked_at for step in steps]),
     }
 
 

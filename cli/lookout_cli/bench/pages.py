@@ -203,7 +203,33 @@ def _growth(found: BenchResults) -> Sequence[str]:
         "|---|---|",
         *watch,
         "",
+        *_by_stack(found),
     ]
+
+
+def _by_stack(found: BenchResults) -> Sequence[str]:
+    lines: list[str] = []
+    for what, of in (
+        ("workers", "detection's processes"),
+        ("partitions", "the stream's partitions"),
+    ):
+        grown = found.growth_by_stack.get(what, {})
+        rows = grown.get("rows")
+        if not isinstance(rows, list) or not rows:
+            continue
+        lines += [
+            f"| {of} | frames/s | shed | services, ms a frame | Kafka, ms a frame | alert p95, s |",
+            "|---|---|---|---|---|---|",
+            *(
+                f"| {row[what]} | {row['frames_per_s']} | {100 * row['shed']:.1f} % | {row['services_ms']} |"
+                f" {row['kafka_ms']} | {row['alert_p95_s']} |"
+                for row in rows
+            ),
+            "",
+            f"Exponents in {of}: frames a second {grown['frames_exponent']}, Kafka's time a frame {grown['kafka_exponent']}.",
+            "",
+        ]
+    return lines
 
 
 def _sizing(found: BenchResults) -> Sequence[str]:

@@ -45,9 +45,16 @@ class PeersPlan(_Strict):
 
 
 class GrowthPlan(_Strict):
-    """Faces in a frame, at most 40."""
+    """Faces in a frame, at most 40; processes of detection, and partitions of the stream, each on a stack of its own.
+
+    ``cameras`` are those of the load by which workers and partitions are compared.
+    """
 
     faces: tuple[int, ...]
+    workers: tuple[int, ...] = ()
+    partitions: tuple[int, ...] = ()
+    cameras: int = Field(default=6, ge=1)
+    seconds: float = Field(default=15, gt=0)
 
 
 class BenchPlan(_Strict):

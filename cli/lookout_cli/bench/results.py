@@ -22,6 +22,7 @@ class BenchResults:
     peers: Sequence[PeerResult]
     unavailable: Mapping[str, str]
     growth_by_faces: Mapping[str, object]
+    growth_by_stack: Mapping[str, Mapping[str, object]]
     seconds: float
 
     def as_json(self) -> dict[str, object]:
@@ -38,6 +39,7 @@ class BenchResults:
                 "faces": self.growth_by_faces,
                 "watchlist": by_watchlist(self.search),
                 "cameras": by_cameras(self.pipeline.steps),
+                **self.growth_by_stack,
             },
         }
 

@@ -331,14 +331,20 @@ def bench_stack(
     models: Path,
     say: Say,
     more: Mapping[str, Mapping[str, str]] | None = None,
+    workers: Mapping[str, int] | None = None,
+    partitions: Mapping[str, int] | None = None,
 ) -> Iterator[BenchStack]:
-    """A stack of its own below ``state``, with one deployment over all cameras; everything ends with the context."""
+    """A stack of its own below ``state``, with one deployment over all cameras; everything ends with the context.
+
+    ``more``, ``workers`` and ``partitions`` are those of `running` and `LocalStack`.
+    """
     stack = LocalStack(
         folder=StateFolder(state),
         with_kafka=True,
         pack=load.loaded.pack.name,
         models=models,
         say=say,
+        partitions=partitions,
     )
     demonstration = Demonstration(
         rows=load.rows,
@@ -350,7 +356,7 @@ def bench_stack(
     )
     first = CaptureOptions(cameras=f"{camera_names(1)[0]}={load.footage}", loop=True, fps=FPS)
     changes = {"alerting": {"LOOKOUT_ALERTING_GAP_S": _GAP_S}, **(more or {})}
-    with stack, running(stack, first, restart=True, more=changes) as services:
+    with stack, running(stack, first, restart=True, more=changes, workers=workers) as services:
         services.wait_up(_UP_WITHIN_S)
         enrol_and_open(services.session, demonstration, say)
         services.wait_ready(_UP_WITHIN_S)

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -21,9 +21,10 @@ from lookout_cli.bench.peers import (
     naive_loop,
     opencv_zoo_loop,
 )
-from lookout_cli.bench.plan import BenchPlan, PeersPlan, read_plan
+from lookout_cli.bench.plan import BenchPlan, GrowthPlan, PeersPlan, read_plan
 from lookout_cli.bench.results import BenchResults
 from lookout_cli.bench.scene import BenchScene, bench_scene, gallery_of
+from lookout_cli.bench.stack_run import Load, Step, bench_stack
 from lookout_cli.commands.demo import kafka_or_why_not
 from lookout_cli.commands.models import FolderOption, MirrorOption, get_pack
 from lookout_cli.console import err, out, told_plainly
@@ -106,6 +107,7 @@ def _run(
         tell("faces in a frame", 0, 1)
         faces = growth.by_faces(scene, loaded, gallery, plan.growth.faces)
         tell("faces in a frame", 1, 1)
+        grown = _by_stack(plan.growth, scene, loaded, models, tell)
     return BenchResults(
         machine=machine.describe(),
         warning=warning,
@@ -114,8 +116,53 @@ def _run(
         peers=peers,
         unavailable=unavailable,
         growth_by_faces=faces,
+        growth_by_stack=grown,
         seconds=time.monotonic() - began,
     )
+
+
+_STREAM = ("frames", "faces", "embeddings")
+"""The topics whose partitions are varied together. Those of matches are alerting's tables' too, and stay."""
+
+
+def _by_stack(
+    plan: GrowthPlan, scene: BenchScene, loaded: LoadedPack, models: Path, tell: Report
+) -> dict[str, Mapping[str, object]]:
+    """One load on stacks that differ in the number of detection's processes, or of the stream's partitions."""
+    load = Load(footage=scene.path, rows=scene.rows, loaded=loaded)
+    total, done = len(plan.workers) + len(plan.partitions), 0
+
+    def run(
+        *, workers: Mapping[str, int] | None = None, partitions: Mapping[str, int] | None = None
+    ) -> Step:
+        nonlocal done
+        tell("workers and partitions", done, total)
+        with (
+            tempfile.TemporaryDirectory(prefix="lookout-bench-") as state,
+            bench_stack(
+                Path(state),
+                load,
+                models=models,
+                say=lambda _words: None,
+                workers=workers,
+                partitions=partitions,
+            ) as stack,
+        ):
+            step = stack.step(plan.cameras, plan.seconds)
+        done += 1
+        tell("workers and partitions", done, total)
+        return step
+
+    return {
+        "workers": growth.by_stack(
+            "workers", plan.workers, lambda count: run(workers={"detection": count})
+        ),
+        "partitions": growth.by_stack(
+            "partitions",
+            plan.partitions,
+            lambda count: run(partitions=dict.fromkeys(_STREAM, count)),
+        ),
+    }
 
 
 def _peers(

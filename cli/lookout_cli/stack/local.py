@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,8 +36,13 @@ class LocalStack:
         models: Path,
         say: Say,
         kafka_port: int | None = None,
+        partitions: Mapping[str, int] | None = None,
     ) -> None:
-        """``with_kafka`` False takes the in-memory broker: then all services run in this process."""
+        """``with_kafka`` False takes the in-memory broker: then all services run in this process.
+
+        ``partitions`` overrides the catalogue's, by topic without its prefix; of topics that are not there yet.
+        """
+        self._partitions = partitions or {}
         self.folder = folder
         self.pack, self.models = pack, models
         self._say = say
@@ -108,7 +114,16 @@ class LocalStack:
         platform = self.platform()
         try:
             created = platform.broker.create_topics(
-                [topic.spec for topic in platform.catalogue.topics]
+                [
+                    replace(
+                        topic.spec,
+                        partitions=self._partitions.get(
+                            topic.spec.name.removeprefix(platform.catalogue.prefix),
+                            topic.spec.partitions,
+                        ),
+                    )
+                    for topic in platform.catalogue.topics
+                ]
             )
         finally:
             platform.close()

@@ -19,7 +19,7 @@ from lookout_cli.stack.console import ConsoleOptions
 from lookout_cli.stack.folder import RunningStack, StackError
 from lookout_cli.stack.in_process import InProcessServices
 from lookout_cli.stack.local import LocalStack
-from lookout_cli.stack.services import STARTING_ORDER, builders, orders
+from lookout_cli.stack.services import STARTING_ORDER, builders, instances, orders
 from lookout_cli.stack.supervisor import Child, Supervisor
 
 _LOOK_S = 0.1
@@ -131,11 +131,12 @@ def running(
     restart: bool,
     more: Mapping[str, Mapping[str, str]] | None = None,
     console: ConsoleOptions | None = None,
+    workers: Mapping[str, int] | None = None,
 ) -> Iterator[RunningServices]:
     """Start a stack's services, and end them in order on leaving.
 
-    ``restart`` starts those that die again; ``more`` adds to the environment of a service's process. A console runs where
-    ``console`` says how.
+    ``restart`` starts those that die again; ``more`` adds to the environment of a service's processes. A console runs where
+    ``console`` says how. ``workers`` says of which services there is more than one process; on Kafka alone.
     """
     platform = stack.platform()
     try:
@@ -145,7 +146,13 @@ def running(
             if console is not None:
                 told[CONSOLE] = {**console.environment(), **told.get(CONSOLE, {})}
             with _processes(
-                stack, capture, session, restart=restart, more=told, console=console
+                stack,
+                capture,
+                session,
+                restart=restart,
+                more=told,
+                console=console,
+                workers=workers or {},
             ) as services:
                 yield services
         else:
@@ -164,12 +171,15 @@ def _processes(
     restart: bool,
     more: Mapping[str, Mapping[str, str]],
     console: ConsoleOptions | None,
+    workers: Mapping[str, int],
 ) -> Iterator[RunningServices]:
-    started, ended = orders(with_console=console is not None)
+    started, ended = (
+        instances(order, workers) for order in orders(with_console=console is not None)
+    )
     ports = dict(zip(started, free_ports(len(started)), strict=True))
     environments = {
-        service: {**stack.environment(service, ports[service]), **more.get(service, {})}
-        for service in started
+        name: {**stack.environment(name, ports[name]), **more.get(name.partition("-")[0], {})}
+        for name in started
     }
     environments["capture"].update(capture.environment(stack.folder.root))
     supervisor = Supervisor(environments=environments, logs=stack.folder.logs, restart=restart)

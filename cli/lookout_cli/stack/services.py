@@ -1,6 +1,6 @@
 """The services of a local stack: in what order they start and end, and what makes each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from lookout.hosting.platform import Platform
 from lookout.hosting.service import Service
@@ -18,6 +18,15 @@ def orders(*, with_console: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     *workers, capture = STARTING_ORDER
     *before, keeper = ENDING_ORDER
     return (*workers, "console", capture), (*before, "console", keeper)
+
+
+def instances(order: Sequence[str], workers: Mapping[str, int]) -> tuple[str, ...]:
+    """The processes of services in this order; of service ``x`` with three workers ``x``, ``x-2`` and ``x-3``."""
+    return tuple(
+        name
+        for service in order
+        for name in (service, *(f"{service}-{n}" for n in range(2, workers.get(service, 1) + 1)))
+    )
 
 
 Builder = Callable[[Platform], Service]

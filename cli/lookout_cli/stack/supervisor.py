@@ -20,7 +20,7 @@ _DRAIN_S = 20.0
 
 @dataclass(slots=True)
 class Child:
-    """One service's process."""
+    """One service's process: of service ``x`` the first is called ``x``, the next ones ``x-2`` and ``x-3``."""
 
     service: str
     environment: Mapping[str, str]
@@ -33,6 +33,11 @@ class Child:
     finished: bool = False
     wanted_again: bool = False
     exits: list[int] = field(default_factory=list)
+
+    @property
+    def module(self) -> str:
+        """What Python runs."""
+        return f"lookout_{self.service.partition('-')[0]}"
 
     @property
     def pid(self) -> int | None:
@@ -132,7 +137,7 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         with child.log.open("ab") as log:
             child.process = subprocess.Popen(  # noqa: S603 - our own services, by our own interpreter
-                [sys.executable, "-m", f"lookout_{child.service}"],
+                [sys.executable, "-m", child.module],
                 env={**os.environ, **child.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

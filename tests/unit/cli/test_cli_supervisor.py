@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from lookout_cli.stack import supervisor as supervision
+from lookout_cli.stack.services import instances
 from lookout_cli.stack.supervisor import Supervisor
 from support.polling import until
 
@@ -45,8 +46,8 @@ def make_fixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ma
 
         def make(*, restart: bool = True, word: str = "", **scripts: str) -> Supervisor:
             for name, script in scripts.items():
-                package = tmp_path / f"lookout_{name}"
-                package.mkdir()
+                package = tmp_path / f"lookout_{name.partition('-')[0]}"
+                package.mkdir(exist_ok=True)
                 (package / "__main__.py").write_text(script)
             environment = {"PYTHONPATH": str(tmp_path), "LOOKOUT_TEST_WORD": word}
             made = Supervisor(
@@ -222,3 +223,24 @@ def test_a_service_that_does_not_run_cannot_be_restarted(make: Make) -> None:
     until(lambda: made.children["done"].finished, "the end of the service")
     with pytest.raises(ProcessLookupError):
         made.restart("done")
+
+
+def test_another_worker_of_a_service_runs_the_same_code_under_its_own_name(make: Make) -> None:
+    supervisor = make(**{"teller": _TELLS, "teller-2": _TELLS})
+    supervisor.start()
+    until(lambda: all(child.finished for child in supervisor.children.values()), "the end of both")
+    assert {child.log.name for child in supervisor.children.values()} == {
+        "teller.log",
+        "teller-2.log",
+    }
+    assert all("told" in child.log.read_text() for child in supervisor.children.values())
+
+
+def test_workers_of_a_service_stand_beside_each_other_in_its_place() -> None:
+    assert instances(("keeper", "detection", "capture"), {"detection": 3}) == (
+        "keeper",
+        "detection",
+        "detection-2",
+        "detection-3",
+        "capture",
+    )
