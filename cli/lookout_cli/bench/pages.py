@@ -118,6 +118,11 @@ def _latency(found: BenchResults) -> Sequence[str]:
         "",
         f"![Latency by load]({_IMAGES}/{_PREFIX}-latency.png)",
         "",
+        (
+            f"Over an empty street {100 * pipe.empty.looked_at / pipe.empty.offered:.0f} % of the images of {pipe.empty.cameras} cameras are"
+            f" looked at; an image then takes {100 * pipe.empty_ratio:.0f} % of what one of the footage takes."
+        ),
+        "",
     ]
 
 

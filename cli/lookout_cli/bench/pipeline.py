@@ -14,7 +14,7 @@ from lookout_detection.settings import Settings as DetectionSettings
 
 from lookout_cli.bench import costs
 from lookout_cli.bench.bare_loop import BareLoop, Gallery, LoopResult
-from lookout_cli.bench.scene import BenchScene, images_of
+from lookout_cli.bench.scene import BenchScene, empty_street, images_of
 from lookout_cli.bench.stack_run import FPS, BenchStack, Load, Step, bench_stack
 from lookout_cli.stack.local import Say
 
@@ -43,6 +43,7 @@ class PipelineResult:
         before, after: the bare loop.
         steps: by load, ascending.
         overload: three times the most cameras that were carried.
+        empty: as many cameras as were carried, over a street where nobody is.
         parts_ms: processor milliseconds a frame that the pipeline adds, by part, each measured alone.
     """
 
@@ -50,6 +51,7 @@ class PipelineResult:
     after: LoopResult
     steps: Sequence[Step]
     overload: Step
+    empty: Step
     parts_ms: Mapping[str, float]
 
     @property
@@ -70,6 +72,14 @@ class PipelineResult:
     def cpu_ratio(self) -> float:
         """Services to bare loop, at the load that is carried; the broker and the keyring apart."""
         return self.cpu_ms(self.carried) / self.bare_ms
+
+    @property
+    def empty_ratio(self) -> float:
+        """What an image of an empty street costs the services, to one of the footage's."""
+        per_image = [
+            1000 * step.services_cpu_s / step.offered for step in (self.empty, self.carried)
+        ]
+        return per_image[0] / per_image[1]
 
     def latency_at(self, cameras: int) -> Step:
         """The step with so many cameras, or the nearest to it."""
@@ -95,6 +105,11 @@ class PipelineResult:
                     name: round(1000 * spent / self.before.frames, 3)
                     for name, spent in self.before.stage_s.items()
                 },
+            },
+            "empty_street": {
+                "ratio": round(self.empty_ratio, 3),
+                "looked_at": round(self.empty.looked_at / self.empty.offered, 3),
+                **self.empty.as_json(),
             },
             "pipeline_ms": round(self.cpu_ms(step), 2),
             "pipeline_ms_by_process": per_frame,
@@ -125,7 +140,7 @@ def measure(
     Raises:
         StackError: the stack did not come up, or no frame came through.
     """
-    total = len(plan.cameras) + 4
+    total = len(plan.cameras) + 5
     report("bare loop and pipeline", 0, total)
     before = bare_loop(scene, loaded, gallery)
     load = Load(footage=scene.path, rows=scene.rows, loaded=loaded)
@@ -137,9 +152,10 @@ def measure(
             if steps[-1].shed > SHEDDING:
                 break
         _refine(stack, steps, plan.seconds)
-        report("bare loop and pipeline", total - 2, total)
+        report("bare loop and pipeline", total - 3, total)
         most = min(_MOST_CAMERAS, _OVERLOAD * carried(steps).cameras)
         overload = stack.step(most, plan.seconds)
+        empty = stack.step(carried(steps).cameras, plan.seconds, empty_street(say))
         parts = costs.measure(stack.platform, jpeg_bytes=_jpeg_bytes(steps[0]))
     after = bare_loop(scene, loaded, gallery)
     report("bare loop and pipeline", total, total)
@@ -148,6 +164,7 @@ def measure(
         after=after,
         steps=sorted(steps, key=lambda step: step.cameras),
         overload=overload,
+        empty=empty,
         parts_ms=parts,
     )
 

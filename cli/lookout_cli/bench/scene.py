@@ -14,10 +14,13 @@ from lookout.vision.pack import LoadedPack
 
 from lookout_cli.bench.bare_loop import Gallery
 from lookout_cli.commands.demo import Footage, prepare_footage, watchlist_of
+from lookout_cli.demo.footage import compose
+from lookout_cli.demo.photographs import fetch_photographs
 from lookout_cli.demo.run import row_of
 from lookout_cli.stack.folder import StackError
 from lookout_cli.stack.local import Say
 
+_EMPTY, _EMPTY_S = "empty-street-v1.mp4", 10
 _ALSO_ENROLLED = (("BENCH-0002", "biden.jpg"),)
 
 
@@ -40,6 +43,21 @@ def bench_scene(say: Say) -> BenchScene:
     folder = footage.enrolled_picture.parent
     also = [row_of(reference, folder / name) for reference, name in _ALSO_ENROLLED]
     return BenchScene(footage, (*watchlist_of(footage), *also))
+
+
+def empty_street(say: Say) -> Path:
+    """The same street where nobody is, 10 s of it with the sensor's noise; composed once."""
+    cache = Path.home() / ".cache" / "lookout"
+    path = cache / "footage" / _EMPTY
+    if not path.exists():
+        compose(
+            fetch_photographs(cache / "photographs", say),
+            path,
+            seconds=_EMPTY_S,
+            script=(),
+            progress=lambda _done, _total: None,
+        )
+    return path
 
 
 def images_of(path: Path) -> Iterator[Image]:

@@ -48,8 +48,9 @@ class Step:
         cameras: how many, each with `FPS` images a second.
         seconds: of the measured window, after warming up.
         offered: images that the cameras gave in it.
+        still: those of them that showed nothing new, so that nobody needed to look.
         looked_at: frames that detection worked on.
-        shed: share of what the cameras gave that nobody looked at, 0 to 1.
+        shed: share of the others that nobody looked at, 0 to 1.
         dropped: what was not looked at, by service and reason.
         cpu_s: processor seconds in the window, by service; the broker and the keyring among them.
         alert_s: from capture to alert, of every alert and every revision of one.
@@ -61,6 +62,7 @@ class Step:
     cameras: int
     seconds: float
     offered: float
+    still: float
     looked_at: float
     shed: float
     dropped: Mapping[str, float]
@@ -87,6 +89,7 @@ class Step:
             "cameras": self.cameras,
             "seconds": round(self.seconds, 2),
             "frames_per_s": round(self.frames_per_s, 2),
+            "still": round(self.still / self.offered, 4),
             "shed": round(self.shed, 4),
             "dropped": {name: round(count) for name, count in self.dropped.items()},
             "cpu_s": {name: round(cpu, 3) for name, cpu in self.cpu_s.items()},
@@ -161,13 +164,13 @@ class BenchStack:
         """The command line's own connection to the stack."""
         return self._services.session.platform
 
-    def step(self, cameras: int, seconds: float) -> Step:
-        """Run so many cameras, warm up, and measure for ``seconds``. Blocks.
+    def step(self, cameras: int, seconds: float, footage: Path | None = None) -> Step:
+        """Run so many cameras, warm up, and measure for ``seconds``. Blocks. They show ``footage``, or that of the load.
 
         Raises:
             StackError: no frame came through in time.
         """
-        self._start_capture(cameras)
+        self._start_capture(cameras, footage or self._footage)
         self._turn_for(_WARM_S)
         before = self._snapshot()
         self._turn_for(seconds)
@@ -182,7 +185,7 @@ class BenchStack:
         Raises:
             StackError: no frame came through in time.
         """
-        self._start_capture(cameras)
+        self._start_capture(cameras, self._footage)
         self._turn_for(_WARM_S)
         begun = before = self._snapshot()
         while before.monotonic - begun.monotonic < seconds:
@@ -192,9 +195,11 @@ class BenchStack:
             before = after
 
     def _reading(self, cameras: int, begun: Snapshot, before: Snapshot, after: Snapshot) -> Reading:
-        name = "lookout_detection_frames_total"
-        looked_at = after.counters.get(name, 0.0) - before.counters.get(name, 0.0)
-        offered = cameras * FPS * (after.monotonic - before.monotonic)
+        looked_at, still = (
+            after.counters.get(name, 0.0) - before.counters.get(name, 0.0)
+            for name in (_LOOKED_AT, _STILL)
+        )
+        wanted = cameras * FPS * (after.monotonic - before.monotonic) - still
         return Reading(
             after_s=after.monotonic - begun.monotonic,
             resident_mb=after.resident_mb,
@@ -202,7 +207,7 @@ class BenchStack:
             threads=after.threads,
             lag=after.lag,
             unacknowledged=after.counters.get("lookout_capture_unacknowledged_frames", 0.0),
-            shed=max(0.0, 1 - looked_at / offered),
+            shed=max(0.0, 1 - looked_at / max(wanted, 1.0)),
             alert_s=self._alert_latencies(before.at, after.at),
             told={
                 status.service: status.reason
@@ -211,9 +216,9 @@ class BenchStack:
             },
         )
 
-    def _start_capture(self, cameras: int) -> None:
+    def _start_capture(self, cameras: int, footage: Path) -> None:
         options = CaptureOptions(
-            cameras="\n".join(f"{name}={self._footage}" for name in camera_names(cameras)),
+            cameras="\n".join(f"{name}={footage}" for name in camera_names(cameras)),
             loop=True,
             fps=FPS,
         )
@@ -221,9 +226,9 @@ class BenchStack:
         # In order, not by a kill: who dies soon and often is started again later and later.
         if self._supervisor.children["capture"].pid is not None:
             self._supervisor.restart("capture")
-        before = self._counters().get("lookout_detection_frames_total", 0.0)
+        before = self._counters().get(_LOOKED_AT, 0.0)
         deadline = time.monotonic() + _FLOWING_WITHIN_S
-        while self._counters().get("lookout_detection_frames_total", 0.0) <= before + cameras:
+        while self._counters().get(_LOOKED_AT, 0.0) <= before + cameras:
             if time.monotonic() > deadline:
                 raise StackError(
                     f"no frames within {_FLOWING_WITHIN_S:g} s: {self._services.reason('capture')}"
@@ -271,14 +276,15 @@ class BenchStack:
         }
         seconds = after.monotonic - before.monotonic
         offered = cameras * FPS * seconds
-        looked_at = counters.get("lookout_detection_frames_total", 0.0)
+        looked_at, still = counters.get(_LOOKED_AT, 0.0), counters.get(_STILL, 0.0)
         alert_s, forgotten_s, frame_s = self._latencies(before.at, after.at)
         return Step(
             cameras=cameras,
             seconds=seconds,
             offered=offered,
+            still=still,
             looked_at=looked_at,
-            shed=max(0.0, 1 - looked_at / offered),
+            shed=max(0.0, 1 - looked_at / max(offered - still, 1.0)),
             dropped={
                 name.removeprefix("lookout_"): count
                 for name, count in sorted(counters.items())
@@ -315,6 +321,8 @@ class BenchStack:
         return self._alert_latencies(begin, end), Spread.of(forgotten), Spread.of(frames)
 
 
+_LOOKED_AT = "lookout_detection_frames_total"
+_STILL = "lookout_capture_dropped_total{still}"
 _DROPPED = (
     "lookout_capture_dropped_total{",
     "lookout_detection_frames_skipped_total{",

@@ -10,11 +10,13 @@ from lookout.hosting.settings import PlatformSettings
 from lookout.telemetry.status import StatusBoard
 
 from lookout_capture.adapters.jpeg import JpegEncoder
+from lookout_capture.adapters.luma import LumaGauge
 from lookout_capture.adapters.sources import Sources
 from lookout_capture.domain import why_upstream_not_ready
 from lookout_capture.metrics import Metrics
 from lookout_capture.processor import Capture
 from lookout_capture.settings import Settings
+from lookout_capture.stillness import Stillness
 
 
 def build(platform: Platform, settings: Settings) -> Service:
@@ -55,6 +57,9 @@ def build(platform: Platform, settings: Settings) -> Service:
         rules=settings.rules,
         stale_after=settings.stale_after,
         max_unacknowledged=settings.max_unacknowledged,
+        is_still=None
+        if settings.still is None
+        else Stillness(settings.still, LumaGauge()).is_still,
     )
 
 

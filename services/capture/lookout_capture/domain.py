@@ -44,10 +44,11 @@ class DropReason(StrEnum):
     KEYRING = "keyring"
     BACKLOG = "backlog"
     UNREADABLE = "unreadable"
+    STILL = "still"
 
 
 SHED = frozenset({DropReason.SUPERSEDED, DropReason.STALE, DropReason.BACKLOG})
-"""What is dropped because there is more of it than can be carried; the rest may not be sealed, or cannot."""
+"""What is dropped because there is more of it than can be carried; the rest may not be sealed, cannot, or need not."""
 
 
 class Pacing(StrEnum):

@@ -57,7 +57,8 @@ class Capture:
     ``emit`` queues frames with the producer, ``flush`` blocks until everything queued is acknowledged (called from a
     thread of its own); either raises `StreamError` when the stream is lost, and so does `run`. ``upstream_status`` gives
     the reason why keeper and matching could not take more, or None: it is asked many times a second, as is
-    ``authority``, and both must answer from memory. The issuer is used by the thread of `run` alone; whoever made it
+    ``authority``, and both must answer from memory. ``is_still`` says of a camera's image that it shows nothing new; it is
+    not asked of recordings that are taken image by image. The issuer is used by the thread of `run` alone; whoever made it
     closes it after `run`.
     """
 
@@ -77,6 +78,7 @@ class Capture:
         rules: ReadingRules,
         stale_after: timedelta = timedelta(seconds=2),
         max_unacknowledged: int = 8,
+        is_still: Callable[[str, RawFrame], bool] | None = None,
         run_id: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -89,6 +91,7 @@ class Capture:
         self._clock = clock
         self._stale_after = stale_after
         self._max_unacknowledged = max_unacknowledged
+        self._is_still = is_still
         self._monotonic = monotonic
         self._run_id = run_id or str(uuid.uuid4())
         self._log: Log = structlog.get_logger()
@@ -209,6 +212,8 @@ class Capture:
             self._drop(camera_id, DropReason.STALE)
         elif full:
             self._drop(camera_id, DropReason.BACKLOG)
+        elif self._is_still is not None and not worker.patient and self._is_still(camera_id, raw):
+            self._drop(camera_id, DropReason.STILL)
         else:
             return _Chosen(camera_id, deployment, raw)
         return None

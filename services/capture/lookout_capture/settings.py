@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lookout_capture.domain import BackOff, CameraSpec, Pacing, ReadingRules, parse_cameras
+from lookout_capture.stillness import StillRules
 
 
 class Settings(BaseSettings):
@@ -42,6 +43,19 @@ class Settings(BaseSettings):
         description="Larger images are scaled down to this longer side.",
     )
     jpeg_quality: int = Field(default=90, ge=50, le=100, description="Quality of the sealed JPEG.")
+    still_change: float = Field(
+        default=8.0,
+        ge=0,
+        le=255,
+        description="Grey levels by which the brightness of a cell of 32 x 32 pixels must change to be movement; without any"
+        " an image is not sent. 0 sends every image.",
+    )
+    still_every_s: float = Field(
+        default=0.5,
+        gt=0,
+        description="A still view is sent as often all the same. Keep it below detection's max_gap_s: else whoever stands"
+        " still is another track each time.",
+    )
     stale_after_s: float = Field(
         default=2.0, gt=0, description="An image older than this is dropped instead of sealed."
     )
@@ -110,6 +124,15 @@ class Settings(BaseSettings):
             loop=self.loop,
             stuck_after_s=self.stuck_after_s,
             back_off=BackOff(cap_s=self.reopen_within_s),
+        )
+
+    @property
+    def still(self) -> StillRules | None:
+        """When a view counts as still; None where every image is sent."""
+        if not self.still_change:
+            return None
+        return StillRules(
+            least_change=self.still_change, every=timedelta(seconds=self.still_every_s)
         )
 
     @property
