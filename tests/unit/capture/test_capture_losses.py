@@ -30,7 +30,7 @@ def test_an_image_that_waited_too_long_is_dropped() -> None:
 
 
 def test_an_image_that_cannot_be_compressed_is_dropped_without_a_key() -> None:
-    nothing = RawFrame(image_bgr=None, jpeg=None, captured_at=utc_now(), width=0, height=0)
+    nothing = RawFrame(picture=None, jpeg=None, captured_at=utc_now(), width=0, height=0)
     stage = recording(nothing, raw_frame())
     with running(stage):
         eventually(stage.capture.finished.is_set, "finished")
