@@ -20,6 +20,7 @@ from lookout_capture.domain import CameraSpec, Pacing
 from lookout_capture.ports import EncodeError, FrameSource, SourceError
 from lookout_capture.readings import RawFrame
 from lookout_detection.imaging import BadImageError, decode_jpeg, preview_jpeg, thumbnail_jpeg
+from support.decoded import with_orientation
 from support.fuzzing import TRIED, fuzzed, spoiled
 
 _WIDTH, _HEIGHT = 64, 48
@@ -41,6 +42,19 @@ JPEGS = [
     _jpeg(cv2.IMWRITE_JPEG_QUALITY, 90),
     _jpeg(cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
     _jpeg(cv2.IMWRITE_JPEG_RST_INTERVAL, 1),
+]
+
+
+def _file(suffix: str) -> bytes:
+    done, content = cv2.imencode(suffix, _picture(1))
+    assert done
+    return content.tobytes()
+
+
+PICTURES = [
+    *JPEGS,
+    with_orientation(JPEGS[0], 6),
+    *map(_file, (".png", ".bmp", ".webp", ".tiff", ".gif")),
 ]
 
 
@@ -107,12 +121,12 @@ def test_boxes_anywhere_can_be_hidden_and_cut(boxes: list[list[float]]) -> None:
         assert thumbnail_jpeg(image, box, found)
 
 
-@fuzzed(80)
-@given(jpeg=st.one_of(spoiled(st.sampled_from(JPEGS)), claiming()))
-def test_a_spoiled_picture_of_a_camera_is_sent_on_or_unreadable(jpeg: bytes) -> None:
+@fuzzed(120)
+@given(content=st.one_of(spoiled(st.sampled_from(PICTURES)), claiming()))
+def test_a_spoiled_picture_of_a_camera_is_sent_on_or_unreadable(content: bytes) -> None:
     TRIED["capture: pictures of a folder"] += 1
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "a.jpg").write_bytes(jpeg)
+        (Path(folder) / "a.jpg").write_bytes(content)
         camera = CameraSpec("van-1", f"folder:{folder}")
         for frame in _images(FolderSource(camera, clock=utc_now, pacing=Pacing.AS_TAKEN)):
             _sent_on_and_looked_at(frame)

@@ -18,6 +18,7 @@ from lookout_capture.readings import (
     SourceItem,
     Unreadable,
 )
+from support.decoded import pixels_of
 from support.http_camera import (
     Pages,
     claiming,
@@ -82,11 +83,12 @@ def test_pictures_of_every_size_and_in_grey_are_read_or_counted_and_reading_goes
 
         def all_seen() -> bool:
             frame = live.worker.take()
-            if frame is not None and frame.image_bgr is not None:
+            if frame is not None:
                 sizes.add((frame.width, frame.height))
-                assert frame.image_bgr.shape == (frame.height, frame.width, 3)
-                if np.ptp(frame.image_bgr) < 8:
-                    greys.append(float(frame.image_bgr.mean()))
+                pixels = pixels_of(frame)
+                assert pixels.shape == (frame.height, frame.width, 3)
+                if np.ptp(pixels) < 8:
+                    greys.append(float(pixels.mean()))
             return (
                 live.count("irregularities_total", kind="size_changed") >= 12
                 and live.count("dropped_total", reason="unreadable") >= 6

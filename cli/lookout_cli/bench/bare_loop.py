@@ -1,6 +1,6 @@
 """The same steps as the pipeline in one loop of one process: no Kafka, no Avro, no sealing, no keyring.
 
-It is the floor that the pipeline is measured against: the same decoding, one JPEG round trip, detection, following, choice
+It is the floor that the pipeline is measured against: the same decoding, one JPEG round trip by capture's own encoder, detection, following, choice
 of shots, thumbnails, previews, templates, an exact comparison by one product of matrices, and confirmation.
 """
 
@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-import cv2
 import numpy as np
+from av.video.frame import VideoFrame
 from lookout.events import UNSIGNED, Deployment, DeploymentState, Embedding, Frame, Sealed
-from lookout.vision.arrays import FloatArray, Image
+from lookout.vision.arrays import FloatArray
 from lookout.vision.pack import LoadedPack
+from lookout_capture.adapters.jpeg import JpegEncoder
+from lookout_capture.readings import RawFrame
 from lookout_detection.domain import CameraView, Look, TrackRules, follow
 from lookout_detection.imaging import decode_jpeg, preview_jpeg
 from lookout_detection.metrics import Metrics
@@ -25,7 +27,6 @@ from lookout_matching.domain import Candidate, Confirmation, Confirmed, TrackSco
 from lookout_matching.domain import Shot as Comparison
 from prometheus_client import CollectorRegistry
 
-_QUALITY = 90
 _CAMERA = "bare-loop"
 _BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _NOTHING = Sealed(key_id="", nonce=b"", ciphertext=b"")
@@ -73,6 +74,7 @@ class BareLoop:
         pack = loaded.pack
         self._detector = loaded.detector(settings=settings.detector(pack.detector.settings))
         self._embedder = loaded.embedder()
+        self._encoder = JpegEncoder()
         self._gallery, self._fps, self._settings = gallery, fps, settings
         self._tracks: TrackRules = settings.tracks
         self._cutter = ShotCutter(
@@ -93,8 +95,8 @@ class BareLoop:
         self._scores: dict[str, TrackScores] = {}
         self._sequence = 0
 
-    def run(self, images: Iterable[Image]) -> LoopResult:
-        """Work through the images; decoding them is part of the loop where ``images`` decodes as it goes."""
+    def run(self, images: Iterable[VideoFrame]) -> LoopResult:
+        """Work through decoded images; decoding them is part of the loop where ``images`` decodes as it goes."""
         result = LoopResult()
         began, cpu = time.perf_counter(), time.process_time()
         for image in images:
@@ -103,12 +105,19 @@ class BareLoop:
         result.cpu_s = time.process_time() - cpu
         return result
 
-    def _frame(self, image: Image, result: LoopResult) -> None:
-        frame = self._stamp(image)
+    def _frame(self, decoded: VideoFrame, result: LoopResult) -> None:
+        frame = self._stamp(decoded)
+        raw = RawFrame(
+            picture=decoded,
+            jpeg=None,
+            captured_at=frame.captured_at,
+            width=decoded.width,
+            height=decoded.height,
+        )
         at = time.perf_counter()
-        _, jpeg = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
+        encoded = self._encoder.encode(raw)
         at = _lap(result, "jpeg_encode", at)
-        image = decode_jpeg(jpeg.tobytes(), width=frame.width, height=frame.height)
+        image = decode_jpeg(encoded.jpeg, width=frame.width, height=frame.height)
         at = _lap(result, "jpeg_decode", at)
         found = self._detector.detect(image)
         at = _lap(result, "detect", at)
@@ -136,17 +145,16 @@ class BareLoop:
         result.faces += len(found)
         result.embedded += len(shots)
 
-    def _stamp(self, image: Image) -> Frame:
+    def _stamp(self, decoded: VideoFrame) -> Frame:
         self._sequence += 1
-        height, width = image.shape[:2]
         return Frame(
             deployment_id=self._deployment.deployment_id,
             frame_id=str(self._sequence),
             camera_id=_CAMERA,
             sequence=self._sequence,
             captured_at=_BEGIN + timedelta(seconds=self._sequence / self._fps),
-            width=width,
-            height=height,
+            width=decoded.width,
+            height=decoded.height,
             image=_NOTHING,
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
+from av.video.frame import VideoFrame
 from lookout.vision.arrays import Image
 from lookout.vision.pack import LoadedPack
 from lookout_detection.settings import Settings as DetectionSettings
@@ -31,7 +32,7 @@ def by_faces(
     for count in counts:
         frame = _crowd(face, count)
         loop = BareLoop(loaded, gallery, fps=FPS, settings=DetectionSettings())
-        result = loop.run([frame] * _FRAMES)
+        result = loop.run([_as_decoded(frame)] * _FRAMES)
         began = time.perf_counter()
         embed_every_face([frame] * 3, loaded, gallery)
         naive_ms = 1000 * (time.perf_counter() - began) / 3
@@ -129,3 +130,8 @@ def _crowd(face: Image, count: int) -> Image:
         top = (number // _COLUMNS) * (_HEIGHT // 5) + 10
         frame[top : top + _FACE_PX, left : left + _FACE_PX] = face
     return frame
+
+
+def _as_decoded(image: Image) -> VideoFrame:
+    """An image, (H, W, 3) uint8 BGR, as a camera's decoder gives it."""
+    return VideoFrame.from_ndarray(image, format="bgr24").reformat(format="yuv420p")

@@ -14,7 +14,7 @@ from lookout_detection.settings import Settings as DetectionSettings
 
 from lookout_cli.bench import costs
 from lookout_cli.bench.bare_loop import BareLoop, Gallery, LoopResult
-from lookout_cli.bench.scene import BenchScene, empty_street, images_of
+from lookout_cli.bench.scene import BenchScene, empty_street, frames_of
 from lookout_cli.bench.stack_run import FPS, BenchStack, Load, Step, bench_stack
 from lookout_cli.stack.local import Say
 
@@ -172,7 +172,7 @@ def measure(
 def bare_loop(scene: BenchScene, loaded: LoadedPack, gallery: Gallery) -> LoopResult:
     """One run of the bare loop over the footage, decoding it as it goes."""
     loop = BareLoop(loaded, gallery, fps=FPS, settings=DetectionSettings())
-    return loop.run(images_of(scene.path))
+    return loop.run(frames_of(scene.path))
 
 
 def _refine(stack: BenchStack, steps: list[Step], seconds: float) -> None:

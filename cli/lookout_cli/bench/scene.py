@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.frame import VideoFrame
 from lookout.enrolment.pictures import read_picture
 from lookout.enrolment.source import Row
 from lookout.vision.alignment import align_chip
@@ -60,13 +61,18 @@ def empty_street(say: Say) -> Path:
     return path
 
 
-def images_of(path: Path) -> Iterator[Image]:
-    """The images of a video, (H, W, 3) uint8 BGR, one after another, decoded on one thread as capture does."""
+def frames_of(path: Path) -> Iterator[VideoFrame]:
+    """The images of a video as they are decoded, one after another, on one thread as capture does."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
-        for frame in container.decode(stream):
-            yield np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
+        yield from container.decode(stream)
+
+
+def images_of(path: Path) -> Iterator[Image]:
+    """The images of a video, (H, W, 3) uint8 BGR, one after another."""
+    for frame in frames_of(path):
+        yield np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
 
 
 def gallery_of(scene: BenchScene, loaded: LoadedPack, target_fpir: float) -> Gallery:

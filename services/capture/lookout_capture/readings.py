@@ -5,19 +5,22 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from av.video.frame import VideoFrame
 
 MIN_SIDE = 16
 """Pixels. The least face that can be recognised is larger than an image with a shorter side."""
 
 MAX_PIXELS = 50_000_000
-"""Of one image: one and a half times 8K. Decoded, an image of so many takes 150 MB."""
+"""Of one image: one and a half times 8K. Decoded, an image of so many takes 75 to 150 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class RawFrame:
-    """An image as a source gave it: ``image_bgr`` (H, W, 3) uint8 BGR, ``jpeg`` the same already compressed, or both.
+    """An image as a source gave it: ``picture`` decoded and upright, ``jpeg`` the same already compressed, or both.
+
+    ``picture`` is in whatever pixel format its source has, and says so itself: format (YUV as a rule), range (limited or full) and colour
+    matrix. It is a reference to the decoder's memory, not a copy, as long as that is counted, so that nothing is written
+    into it again; sources copy what lies in memory of another kind, such as a driver's. One thread at a time uses it.
 
     ``captured_at`` is when it was taken, as far as that can be told from its arrival and its presentation time (see
     `lookout_capture.timing.MediaClock`); of a recording, when it was played. ``width`` and ``height`` in pixels.
@@ -25,7 +28,7 @@ class RawFrame:
     delay if both clocks are right, which nobody promises, so nothing is decided by it.
     """
 
-    image_bgr: npt.NDArray[np.uint8] | None
+    picture: VideoFrame | None
     jpeg: bytes | None
     captured_at: datetime
     width: int

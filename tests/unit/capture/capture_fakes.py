@@ -14,6 +14,7 @@ from lookout.sealing.ports import DataKey
 from lookout_capture.domain import CameraSpec
 from lookout_capture.ports import Pause, SourceError
 from lookout_capture.readings import RawFrame, SourceItem
+from support.decoded import decoded
 from support.keyrings import MemoryKeyring
 
 
@@ -33,7 +34,7 @@ def raw_frame(
     *, at: datetime | None = None, width: int = 64, height: int = 48, value: int = 128
 ) -> RawFrame:
     return RawFrame(
-        image_bgr=np.full((height, width, 3), value, np.uint8),
+        picture=decoded(np.full((height, width, 3), value, np.uint8)),
         jpeg=None,
         captured_at=at or utc_now(),
         width=width,

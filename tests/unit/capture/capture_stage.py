@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -49,6 +49,7 @@ class Stage:
     skew_s: float = 0.0
     # Real sources instead of scripts.
     sources: OpenSource | None = None
+    is_still: Callable[[str, RawFrame], bool] | None = None
     issuer: KeyringIssuer = field(init=False)
     capture: Capture = field(init=False)
     _thread: threading.Thread = field(init=False)
@@ -70,6 +71,7 @@ class Stage:
             clock=utc_now,
             rules=ReadingRules(pacing=self.pacing, back_off=BackOff(base_s=0.02, cap_s=0.02)),
             max_unacknowledged=8,
+            is_still=self.is_still,
             run_id="run-1",
             monotonic=lambda: time.monotonic() + self.skew_s,
         )

@@ -30,7 +30,7 @@ def test_an_image_that_waited_too_long_is_dropped() -> None:
 
 
 def test_an_image_that_cannot_be_compressed_is_dropped_without_a_key() -> None:
-    nothing = RawFrame(image_bgr=None, jpeg=None, captured_at=utc_now(), width=0, height=0)
+    nothing = RawFrame(picture=None, jpeg=None, captured_at=utc_now(), width=0, height=0)
     stage = recording(nothing, raw_frame())
     with running(stage):
         eventually(stage.capture.finished.is_set, "finished")
@@ -52,7 +52,25 @@ def test_no_more_frames_are_on_their_way_than_allowed() -> None:
         stage.becomes(ServiceState.LIVE, saying="")
 
 
-def test_arecording_played_as_taken_waits_for_the_broker_and_loses_nothing() -> None:
+def test_what_shows_nothing_new_is_left_out_and_counted_and_is_no_shedding() -> None:
+    stage = two_cameras()
+    stage.is_still = lambda camera_id, _raw: camera_id == "van-1"
+    with running(stage):
+        eventually(lambda: stage.dropped("still") >= 60, "still images left out")
+        eventually(lambda: len(stage.outbox.of("van-2")) > 5, "the other camera's frames")
+        assert stage.outbox.of("van-1") == []
+        stage.becomes(ServiceState.LIVE, saying="")
+
+
+def test_a_recording_taken_image_by_image_is_taken_whole() -> None:
+    stage = recording(*(raw_frame() for _ in range(5)))
+    stage.is_still = lambda _camera_id, _raw: True
+    with running(stage):
+        eventually(stage.capture.finished.is_set, "finished")
+    assert len(stage.outbox.frames) == 5
+
+
+def test_a_recording_played_as_taken_waits_for_the_broker_and_loses_nothing() -> None:
     stage = recording(*(raw_frame() for _ in range(20)))
     with running(stage, acknowledging=False):
         eventually(lambda: len(stage.outbox.frames) == 8, "eight on their way")

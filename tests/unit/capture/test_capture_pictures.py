@@ -1,21 +1,25 @@
-"""Folders, webcams, and the JPEG that is sealed."""
+"""Folders, and the JPEG that is sealed."""
 
+import struct
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 import pytest
+from av.video.reformatter import ColorRange, Colorspace
 from lookout_capture.adapters.folder import FolderSource
 from lookout_capture.adapters.jpeg import JpegEncoder
 from lookout_capture.adapters.sources import Sources
 from lookout_capture.adapters.video import VideoSource
-from lookout_capture.adapters.webcam import Device, WebcamSource
+from lookout_capture.adapters.webcam import WebcamSource
 from lookout_capture.domain import CameraSpec, Pacing
 from lookout_capture.ports import EncodeError, SourceError
-from lookout_capture.readings import RawFrame, SourceItem, StreamDescription, Unreadable
-from unit.capture.capture_fakes import images_of, raw_frame, utc_now
+from lookout_capture.readings import RawFrame, Unreadable
+from support.decoded import decoded, pixels_of, with_exif, with_orientation
+from unit.capture.capture_fakes import raw_frame, utc_now
 
 Image = npt.NDArray[np.uint8]
 
@@ -25,7 +29,7 @@ def _no_pause(seconds: float) -> bool:
     return False
 
 
-def _read(source: FolderSource | WebcamSource) -> tuple[list[RawFrame], list[Unreadable]]:
+def _read(source: FolderSource) -> tuple[list[RawFrame], list[Unreadable]]:
     items = list(source.frames(_no_pause))
     return (
         [item for item in items if isinstance(item, RawFrame)],
@@ -67,14 +71,14 @@ def test_pictures_of_a_folder_come_in_the_order_of_their_names_and_others_are_to
 
     frames, unreadable = _read(_folder_source(tmp_path))
 
-    brightness = [round(float(f.image_bgr.mean())) for f in frames if f.image_bgr is not None]
+    brightness = [round(float(pixels_of(frame).mean())) for frame in frames]
     assert brightness == [50, 200]
     assert [f.jpeg is not None for f in frames] == [True, False]
     assert (frames[0].width, frames[0].height) == (30, 20)
     assert sorted(item.detail for item in unreadable) == [
-        "c.jpg is not a picture",
+        "c.jpg: it is no picture that can be read",
         "d.jpg is empty",
-        "notes.txt is not a picture",
+        "notes.txt: it is no picture that can be read",
     ]
 
 
@@ -86,103 +90,11 @@ def test_a_path_that_is_a_folder_is_read_as_one(tmp_path: Path) -> None:
     assert isinstance(sources(CameraSpec("a", "0")), WebcamSource)
 
 
-# Webcams.
-
-
-class FakeDevice:
-    """A webcam with a few images."""
-
-    def __init__(self, images: list[Image], *, opened: bool = True) -> None:
-        self._images = images
-        self._opened = opened
-        self.released = False
-
-    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        return self._opened
-
-    def read(self) -> tuple[bool, Image | None]:
-        return (True, self._images.pop(0)) if self._images else (False, None)
-
-    def release(self) -> None:
-        self.released = True
-
-
-def _webcam(device: FakeDevice) -> WebcamSource:
-    return WebcamSource(CameraSpec("van-1", "0"), clock=utc_now, device=lambda _: device)
-
-
-def test_a_webcam_that_cannot_be_opened_says_so_and_is_released() -> None:
-    device = FakeDevice([], opened=False)
-    with pytest.raises(SourceError, match="plugged in"):
-        _read(_webcam(device))
-    assert device.released
-
-
-def test_a_webcam_gives_its_images_until_it_is_gone() -> None:
-    device = FakeDevice([np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)])
-    items: list[SourceItem] = []
-    with pytest.raises(SourceError, match="gives no more") as failed:
-        items.extend(iter(_webcam(device).frames(_no_pause)))
-    assert failed.value.kind == "ended"
-    assert device.released
-
-
-def test_an_image_of_a_webcam_is_a_copy_and_an_unexpected_shape_is_told() -> None:
-    image = np.zeros((32, 48, 3), np.uint8)
-    frames = _webcam(FakeDevice([image, np.zeros((4, 6), np.uint8)])).frames(_no_pause)
-    described, first, second = next(frames), next(frames), next(frames)
-    frames.close()
-    image[:] = 255
-    assert isinstance(described, StreamDescription)
-    assert isinstance(first, RawFrame)
-    assert first.image_bgr is not None
-    assert first.image_bgr.max() == 0
-    assert second == Unreadable("wanted (H, W, 3) uint8, got (4, 6) uint8")
-
-
-def test_a_webcam_is_read_as_opencv_reads_it(tmp_path: Path) -> None:
-    # There is no camera to be had here: OpenCV reads a file in its place, by the same class and calls.
-    path = tmp_path / "walk.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48))
-    for number in range(6):
-        writer.write(np.full((48, 64, 3), (number * 40, 0, 0), np.uint8))
-    writer.release()
-    items: list[SourceItem] = []
-    source = WebcamSource(
-        CameraSpec("van-1", "0"),
-        clock=utc_now,
-        device=lambda _: cast("Device", cv2.VideoCapture(str(path))),
-    )
-    with pytest.raises(SourceError, match="gives no more"):
-        items.extend(iter(source.frames(_no_pause)))
-    described, *images = items
-    assert isinstance(described, StreamDescription)
-    assert (described.width, described.height, described.transport) == (64, 48, "webcam")
-    blues = [
-        float(image.image_bgr[..., 0].mean())
-        for image in images_of(images)
-        if image.image_bgr is not None
-    ]
-    assert blues == pytest.approx([0, 40, 80, 120, 160, 200], abs=6)
-
-
-def test_a_webcam_that_changes_its_size_is_read_on_and_told() -> None:
-    device = FakeDevice([np.zeros((48, 64, 3), np.uint8), np.zeros((96, 128, 3), np.uint8)])
-    items: list[SourceItem] = []
-    with pytest.raises(SourceError):
-        items.extend(iter(_webcam(device).frames(_no_pause)))
-    assert [type(item).__name__ for item in items] == [
-        "StreamDescription",
-        "RawFrame",
-        "Irregularity",
-        "StreamDescription",
-        "RawFrame",
-    ]
-
-
-@pytest.mark.parametrize("size", [(1, 1), (8000, 7000)])
+@pytest.mark.parametrize(
+    ("size", "told"), [((1, 1), "1 x 1 pixels"), ((8000, 7000), "more than 50 million pixels")]
+)
 def test_a_picture_of_a_folder_that_is_too_small_or_too_large_is_told_and_passed_over(
-    tmp_path: Path, size: tuple[int, int]
+    tmp_path: Path, size: tuple[int, int], told: str
 ) -> None:
     for name, (width, height) in (("a", size), ("b", (64, 48))):
         assert cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((height, width), np.uint8))
@@ -190,14 +102,187 @@ def test_a_picture_of_a_folder_that_is_too_small_or_too_large_is_told_and_passed
         FolderSource(CameraSpec("van-1", f"folder:{tmp_path}"), clock=utc_now)
     )
     assert [(frame.width, frame.height) for frame in frames] == [(64, 48)]
-    assert [str(size[0]) in item.detail for item in unreadable] == [True]
+    assert [told in item.detail for item in unreadable] == [True]
+
+
+def _street(width: int = 96, height: int = 64) -> Image:
+    """No two corners alike, in colours of all kinds, without edges that formats treat differently."""
+    down, across = np.mgrid[0:height, 0:width]
+    blue, green, red = 40 + 2 * across, 220 - 2 * across - down, 20 + 3 * down
+    return np.stack([blue, green, red], axis=-1).clip(0, 255).astype(np.uint8)
+
+
+def _read_one(folder: Path) -> RawFrame:
+    (frame,), unreadable = _read(_folder_source(folder))
+    assert not unreadable
+    return frame
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp", "tiff", "gif"])
+def test_pictures_of_every_kind_show_what_they_show_elsewhere(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    assert cv2.imwrite(str(path), _street())
+    elsewhere = cv2.imread(str(path))
+    frame = _read_one(tmp_path)
+    assert elsewhere is not None
+    assert (frame.jpeg is not None) == (suffix == "jpg")
+    assert (frame.height, frame.width) == (64, 96)
+    assert np.abs(pixels_of(frame).astype(int) - elsewhere).mean() < 2
+    sealed = _seen(JpegEncoder(quality=100).encode(frame).jpeg)
+    # Smoothed, because a GIF's few colours lie beside one another, and 4:2:0 mixes them.
+    apart = cv2.blur(sealed, (8, 8)).astype(int) - cv2.blur(elsewhere, (8, 8))
+    assert np.abs(apart).mean() < 3
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.full((32, 48), 40_000, np.uint16),
+        np.full((32, 48, 3), 40_000, np.uint16),
+        np.full((32, 48), 156, np.uint8),
+        np.full((32, 48, 4), 156, np.uint8),
+    ],
+    ids=["grey 16", "colour 16", "grey 8", "transparent"],
+)
+def test_depths_and_transparency_are_read_as_elsewhere(
+    tmp_path: Path, pixels: npt.NDArray[np.integer[Any]]
+) -> None:
+    assert cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    assert abs(float(pixels_of(_read_one(tmp_path)).mean()) - 156) < 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_is_turned_upright_by_its_exif_and_sealed_so(
+    tmp_path: Path, orientation: int
+) -> None:
+    jpeg = with_orientation(cv2.imencode(".jpg", _street())[1].tobytes(), orientation)
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    upright = cv2.imread(str(tmp_path / "a.jpg"))
+    assert upright is not None
+    frame = _read_one(tmp_path)
+    sealed = JpegEncoder(quality=100).encode(frame)
+    assert (frame.height, frame.width) == (sealed.height, sealed.width) == upright.shape[:2]
+    assert np.abs(pixels_of(frame).astype(int) - upright).mean() < 2
+    # As detection opens it: metadata turn nothing there.
+    assert np.abs(_seen(sealed.jpeg).astype(int) - upright).mean() < 3
+    assert (sealed.jpeg == jpeg) == (orientation == 1)
+    assert (b"Exif" in sealed.jpeg) == (orientation == 1)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tiff"])
+@pytest.mark.parametrize("orientation", [1, 6, 7])
+def test_pictures_other_than_jpegs_are_turned_too_and_once(
+    tmp_path: Path, suffix: str, orientation: int
+) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    stored = _street()
+    PIL.Image.fromarray(stored[..., ::-1]).save(tmp_path / f"a.{suffix}", exif=exif)
+    turned = {1: stored, 6: np.rot90(stored, -1), 7: np.rot90(stored, -1)[::-1]}[orientation]
+    shown = pixels_of(_read_one(tmp_path))
+    assert shown.shape == turned.shape
+    assert np.abs(shown.astype(int) - turned).mean() < 3
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"",
+        b"garbage",
+        b"II*\0",
+        b"II*\0" + struct.pack("<IH", 8, 500),
+        b"II*\0" + struct.pack("<IHHHII", 8, 1, 0x0112, 5, 1, 0xFFFF0000),
+        b"II*\0" + struct.pack("<IHHHIHH", 8, 1, 0x0112, 3, 1, 99, 0) + bytes(4),
+        b"II*\0" + struct.pack("<IHHHI", 8, 1, 0x0112, 2, 4) + b"abc\0" + bytes(4),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_picture_whose_exif_is_damaged_is_read_as_it_is(tmp_path: Path, exif: bytes) -> None:
+    jpeg = with_exif(cv2.imencode(".jpg", _street())[1].tobytes(), exif)
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    frame = _read_one(tmp_path)
+    assert frame.jpeg == jpeg
+    assert (frame.height, frame.width) == (64, 96)
+
+
+def test_a_jpeg_that_lacks_its_end_is_no_picture(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)
+    whole = cv2.imencode(".jpg", noise)[1].tobytes()
+    for tenths in range(1, 10):
+        (tmp_path / f"{tenths}.jpg").write_bytes(whole[: len(whole) * tenths // 10])
+    (tmp_path / "whole.jpg").write_bytes(whole)
+    frames, unreadable = _read(_folder_source(tmp_path))
+    assert [frame.jpeg for frame in frames] == [whole]
+    assert len(unreadable) == 9
+
+
+@pytest.mark.parametrize(
+    ("appended", "as_it_is"), [(b"", True), (bytes(8), True), (b"more", False)]
+)
+def test_what_follows_a_jpeg_is_not_sealed(
+    tmp_path: Path, appended: bytes, *, as_it_is: bool
+) -> None:
+    jpeg = cv2.imencode(".jpg", _street())[1].tobytes() + appended
+    (tmp_path / "a.jpg").write_bytes(jpeg)
+    sealed = JpegEncoder().encode(_read_one(tmp_path)).jpeg
+    assert (sealed == jpeg) == as_it_is
+    assert b"more" not in sealed
 
 
 # JPEG.
 
 
+def _seen(jpeg: bytes) -> Image:
+    """What another decoder makes of it, without looking at metadata: (H, W, 3) uint8 BGR."""
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags)
+    assert shown is not None
+    return np.asarray(shown, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "yuv422p10le", "nv12", "yuyv422"])
+@pytest.mark.parametrize("matrix", [Colorspace.ITU601, Colorspace.ITU709])
+@pytest.mark.parametrize("full_range", [False, True])
+def test_colours_are_right_whatever_matrix_and_range_a_camera_has(
+    pixel_format: str, matrix: Colorspace, *, full_range: bool
+) -> None:
+    image = _street()
+    picture = decoded(image).reformat(
+        format=pixel_format,
+        dst_colorspace=matrix,
+        dst_color_range=ColorRange.JPEG if full_range else ColorRange.MPEG,
+    )
+    raw = RawFrame(picture=picture, jpeg=None, captured_at=utc_now(), width=96, height=64)
+    jpeg = JpegEncoder(quality=100).encode(raw).jpeg
+    assert jpeg[6:10] == b"JFIF"
+    assert np.abs(_seen(jpeg).astype(int) - image).mean() < 4
+
+
+@pytest.mark.parametrize("quality", [50, 75, 90, 100])
+def test_quality_means_what_it_means_to_everybody_else(quality: int) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8)
+    elsewhere = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))[1].tobytes()
+    raw = RawFrame(picture=decoded(image), jpeg=None, captured_at=utc_now(), width=96, height=64)
+    ours = JpegEncoder(quality=quality).encode(raw).jpeg
+    assert _tables(ours) == _tables(elsewhere)
+    assert np.abs(_seen(ours).astype(int) - _seen(elsewhere)).mean() < 1
+
+
+def _tables(jpeg: bytes) -> list[bytes]:
+    """Its quantisation tables."""
+    return [part[2:67] for part in jpeg.split(b"\xff\xdb")[1:]]
+
+
+def test_images_of_many_kinds_in_turn_are_each_compressed_as_they_are() -> None:
+    encoder = JpegEncoder(max_side=50)
+    for number in [*range(40), *range(40)]:
+        encoded = encoder.encode(raw_frame(width=40 + number, height=30, value=5 * number))
+        assert abs(float(_seen(encoded.jpeg).mean()) - 5 * number) < 2
+        assert encoded.width == min(50, 40 + number)
+
+
 def test_nothing_is_no_jpeg() -> None:
-    empty = RawFrame(image_bgr=None, jpeg=None, captured_at=utc_now(), width=0, height=0)
+    empty = RawFrame(picture=None, jpeg=None, captured_at=utc_now(), width=0, height=0)
     with pytest.raises(EncodeError):
         JpegEncoder().encode(empty)
 
@@ -215,16 +300,15 @@ def test_an_image_is_compressed_and_scaled_down_only_if_too_large(
     size: tuple[int, int], wanted: tuple[int, int]
 ) -> None:
     encoded = JpegEncoder(max_side=100).encode(raw_frame(width=size[0], height=size[1]))
-    decoded = cv2.imdecode(np.frombuffer(encoded.jpeg, np.uint8), cv2.IMREAD_COLOR)
-    assert decoded is not None
+    shown = _seen(encoded.jpeg)
     assert (encoded.width, encoded.height) == wanted
-    assert decoded.shape[:2] == (wanted[1], wanted[0])
-    assert abs(float(decoded.mean()) - 128) < 2
+    assert shown.shape[:2] == (wanted[1], wanted[0])
+    assert abs(float(shown.mean()) - 128) < 2
 
 
 def test_a_jpeg_that_is_small_enough_is_passed_on_untouched() -> None:
     jpeg = cv2.imencode(".jpg", np.zeros((20, 30, 3), np.uint8))[1].tobytes()
-    raw = RawFrame(image_bgr=None, jpeg=jpeg, captured_at=utc_now(), width=30, height=20)
+    raw = RawFrame(picture=None, jpeg=jpeg, captured_at=utc_now(), width=30, height=20)
     assert JpegEncoder(max_side=30).encode(raw).jpeg == jpeg
     smaller = JpegEncoder(max_side=15).encode(raw)
     assert (smaller.width, smaller.height) == (15, 10)

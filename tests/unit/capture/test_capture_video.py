@@ -17,6 +17,7 @@ from lookout_capture.adapters.video import VideoSource
 from lookout_capture.domain import CameraSpec, Pacing
 from lookout_capture.ports import SourceError
 from lookout_capture.readings import RawFrame, SourceItem, Unreadable
+from support.decoded import pixels_of, with_orientation
 from unit.capture.capture_fakes import images_of, utc_now
 
 SECRET = "hunter2"
@@ -56,14 +57,12 @@ def _file_source(path: Path, *, fps: float | None = None) -> VideoSource:
 # Video files.
 
 
-def test_every_image_of_a_video_file_is_read_in_bgr(tmp_path: Path) -> None:
+def test_every_image_of_a_video_file_is_read_in_its_colours(tmp_path: Path) -> None:
     frames, unreadable = _read(_file_source(_video_file(tmp_path / "a.avi")))
 
     assert (len(frames), unreadable) == (10, [])
-    last = frames[-1].image_bgr
-    assert last is not None
+    last = pixels_of(frames[-1])
     assert last.shape == (48, 64, 3)
-    assert last.dtype == np.uint8
     assert (frames[-1].width, frames[-1].height) == (64, 48)
     blue, green, red = last.reshape(-1, 3).mean(axis=0)
     assert blue > 160
@@ -90,10 +89,24 @@ def test_a_video_taken_with_the_camera_on_its_side_is_turned_upright(
     # OpenCV turns by itself, and is the other opinion here.
     read, upright = cv2.VideoCapture(str(path)).read()
     assert read
-    given = frames[0].image_bgr
-    assert given is not None
+    given = pixels_of(frames[0])
+    assert (frames[0].height, frames[0].width) == given.shape[:2]
     assert given.shape == upright.shape
     assert np.abs(given.astype(int) - upright.astype(int)).mean() < 5
+
+
+def test_a_camera_whose_pictures_carry_exif_is_read_and_turned(tmp_path: Path) -> None:
+    # PyAV does not know FFmpeg's word for EXIF, and fails where all of a frame's metadata are looked through.
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:24, :32] = 255
+    jpeg = with_orientation(cv2.imencode(".jpg", image)[1].tobytes(), 6)
+    path = tmp_path / "a.mjpeg"
+    path.write_bytes(jpeg * 3)
+    frames, unreadable = _read(_file_source(path))
+    assert (len(frames), unreadable) == (3, [])
+    for frame in frames:
+        assert (frame.width, frame.height) == (48, 64)
+        assert np.abs(pixels_of(frame).astype(int) - np.rot90(image, -1)).mean() < 5
 
 
 def test_a_video_file_is_thinned_to_the_rate_asked_for(tmp_path: Path) -> None:
@@ -151,6 +164,19 @@ def _without_images(folder: Path) -> Path:
     return _video_file(folder / "none.avi", frames=0)
 
 
+def _of_an_unknown_kind(folder: Path) -> Path:
+    path = _video_file(folder / "unknown.avi")
+    # FFmpeg knows the container, and has no decoder for what it names.
+    known = path.read_bytes()
+    path.write_bytes(known.replace(known[_fourcc(known) :][:4], b"ZZZZ"))
+    return path
+
+
+def _fourcc(avi: bytes) -> int:
+    """Where an AVI's first stream names its kind of video."""
+    return avi.index(b"vids") + 4
+
+
 def _playlist(folder: Path) -> Path:
     path = folder / "list.m3u8"
     path.write_text(
@@ -166,6 +192,7 @@ def _playlist(folder: Path) -> Path:
         (_missing, {"missing"}),
         (_not_a_video, {"unreadable"}),
         (_without_images, {"unreadable", "empty"}),
+        (_of_an_unknown_kind, {"unreadable"}),
         (_playlist, {"unreadable", "empty", "no_video", "failed"}),
         (lambda folder: folder, {"folder"}),
     ],

@@ -1,1 +1,1 @@
-"""Clients of the outside: video by PyAV, webcams and pictures by OpenCV."""
+"""Clients of the outside: video and webcams by FFmpeg (PyAV), pictures and JPEG by Pillow."""

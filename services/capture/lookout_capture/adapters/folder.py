@@ -5,24 +5,21 @@ from collections.abc import Callable, Generator
 from datetime import datetime
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from lookout_capture.adapters.pictures import Picture, PictureError, read_picture
 from lookout_capture.domain import CameraSpec, Pacing
 from lookout_capture.ports import Pause, SourceError
-from lookout_capture.readings import RawFrame, SourceItem, Unreadable, why_unusable
+from lookout_capture.readings import RawFrame, SourceItem, Unreadable
 from lookout_capture.timing import Schedule
 
 _DEFAULT_FPS = 5.0
 _MAX_BYTES = 64 * 2**20
-_JPEG_MAGIC = b"\xff\xd8\xff"
 
 
 class FolderSource:
     """Every file of a folder but hidden ones; what is not a picture is told and passed over.
 
-    Pictures that are JPEGs already are given as they are, besides decoded ((H, W, 3) uint8 BGR, upright by their EXIF).
-    ``fps`` None means 5 a second.
+    Pictures are JPEG, PNG, BMP, WebP, TIFF and GIF (its first image), decoded and turned upright by their EXIF. A JPEG that
+    is upright already is given as it is, besides. ``fps`` None means 5 a second.
     """
 
     def __init__(
@@ -48,16 +45,15 @@ class FolderSource:
             if isinstance(item, Unreadable):
                 yield item
                 continue
-            image, jpeg = item
             if pause(self._schedule.wait_s(given * self._interval_s, self._monotonic())):
                 return
             given += 1
             yield RawFrame(
-                image_bgr=image,
-                jpeg=jpeg,
+                picture=item.picture,
+                jpeg=item.jpeg,
                 captured_at=self._clock(),
-                width=image.shape[1],
-                height=image.shape[0],
+                width=item.picture.width,
+                height=item.picture.height,
             )
         if not given:
             raise SourceError("empty", "the folder holds no picture that can be read")
@@ -76,9 +72,7 @@ class FolderSource:
                 "forbidden", f"the folder cannot be listed: {error.strerror}"
             ) from None
 
-    def _read(
-        self, path: Path
-    ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], bytes | None] | Unreadable:
+    def _read(self, path: Path) -> Picture | Unreadable:
         try:
             if path.stat().st_size > _MAX_BYTES:
                 return Unreadable(f"{path.name} is larger than any picture should be")
@@ -88,13 +82,6 @@ class FolderSource:
         if not content:
             return Unreadable(f"{path.name} is empty")
         try:
-            image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-        except cv2.error:
-            # OpenCV raises, instead of returning nothing, for sizes beyond its limits.
-            image = None
-        if image is None:
-            return Unreadable(f"{path.name} is not a picture")
-        if why_not := why_unusable(image.shape[1], image.shape[0]):
-            return Unreadable(f"{path.name}: {why_not}")
-        jpeg = content if content.startswith(_JPEG_MAGIC) else None
-        return np.asarray(image, dtype=np.uint8), jpeg
+            return read_picture(content)
+        except PictureError as error:
+            return Unreadable(f"{path.name}: {error}")

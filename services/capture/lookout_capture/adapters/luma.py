@@ -36,7 +36,15 @@ class LumaGauge:
             threads=1,
         )
         plane = small.planes[0]
-        return Image.frombuffer("L", size, memoryview(plane), "raw", "L", plane.line_size, 1)
+        return Image.frombuffer(
+            "L",
+            size,
+            plane,  # type: ignore[arg-type]  # any buffer will do
+            "raw",
+            "L",
+            plane.line_size,
+            1,
+        )
 
     def change(self, before: Image.Image, after: Image.Image) -> float:
         """See `Gauge`."""

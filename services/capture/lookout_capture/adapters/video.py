@@ -15,8 +15,6 @@ from datetime import datetime, timedelta
 from typing import cast
 
 import av
-import numpy as np
-import numpy.typing as npt
 from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -27,6 +25,7 @@ from av.video.stream import VideoStream
 
 from lookout_capture.adapters.ffmpeg_errors import Explanation, explain
 from lookout_capture.adapters.hardware import decoder_of
+from lookout_capture.adapters.upright import Upright
 from lookout_capture.domain import CameraSpec, Pacing, SourceKind
 from lookout_capture.ports import Pause, SourceError
 from lookout_capture.readings import (
@@ -75,8 +74,8 @@ class VideoSource:
 
     ``open_timeout_s`` bounds the whole opening of a stream, ``read_timeout_s`` each read; both in seconds. ``fps`` limits
     the images given (None: all). A file plays as ``pacing`` says; what comes ahead of time (HLS, a recording by HTTP)
-    plays in real time. Images are (H, W, 3) uint8 BGR, turned upright as the file's metadata ask. ``device`` is the kind
-    of device that decodes (see `choose_device`); with ``strict`` a stream it cannot decode is an error.
+    plays in real time. Images are as they were decoded, not copied, and turned upright as the file's metadata ask.
+    ``device`` is the kind of device that decodes (see `choose_device`); with ``strict`` a stream it cannot decode is an error.
     """
 
     def __init__(
@@ -108,6 +107,7 @@ class VideoSource:
         self._device = device
         self._strict = strict
         self._monotonic = monotonic
+        self._upright = Upright()
         self._described: StreamDescription | None = None
         self._told_to_end = False
 
@@ -186,6 +186,11 @@ class VideoSource:
         if not container.streams.video:
             raise SourceError("no_video", "there is no picture in it, only sound or data")
         stream = container.streams.video[0]
+        # Absent where FFmpeg has no decoder for what the container names, whatever the binding's types say.
+        if cast("object", stream.codec_context) is None:
+            raise SourceError(
+                "unreadable", "its kind of video is not known: set the camera to H.264 or H.265"
+            )
         # Threads over frames give every image later than it came; threads over slices do not.
         stream.thread_type = "SLICE" if self._live else "AUTO"
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
@@ -309,16 +314,15 @@ class VideoSource:
         if why_not := why_unusable(frame.width, frame.height):
             return Unreadable(why_not)
         try:
-            image = _upright(frame)
+            picture = self._upright(frame)
         except (FFmpegError, ValueError) as error:
-            return Unreadable(f"{frame.format.name} cannot be converted: {type(error).__name__}")
-        height, width = image.shape[:2]
+            return Unreadable(f"{frame.format.name} cannot be turned: {type(error).__name__}")
         return RawFrame(
-            image_bgr=image,
+            picture=picture,
             jpeg=None,
             captured_at=now - timedelta(seconds=since),
-            width=width,
-            height=height,
+            width=picture.width,
+            height=picture.height,
             stated_age_s=_stated_age_s(container, frame, now) if self._live else None,
         )
 
@@ -352,10 +356,3 @@ def _decode(packet: "Packet[VideoStream]") -> Iterator[VideoFrame | Unreadable]:
             yield Unreadable("damaged image: decoded with errors")
         else:
             yield frame
-
-
-def _upright(frame: VideoFrame) -> npt.NDArray[np.uint8]:
-    """(H, W, 3) uint8 BGR. Cameras held sideways record a turn as metadata, and FFmpeg leaves it to us."""
-    image = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
-    quarter_turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
