@@ -7,6 +7,16 @@ from typing import Final
 from av.video.frame import VideoFrame
 from PIL import Image
 
+# For what they register: one that is missing is missed at the start, and not at the first picture.
+from PIL import (  # isort: skip
+    BmpImagePlugin,  # noqa: F401
+    GifImagePlugin,  # noqa: F401
+    JpegImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    WebPImagePlugin,  # noqa: F401
+)
+
 from lookout_capture.readings import why_unusable
 
 _KINDS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
@@ -41,19 +51,23 @@ def read_picture(content: bytes) -> Picture:
     Told by content, not by name. Nothing is decoded that is too large or too small by its header. Raises `PictureError`.
     """
     try:
-        with Image.open(BytesIO(content), formats=_KINDS) as image:
-            if why_not := why_unusable(*image.size):
-                raise PictureError(why_not)
-            # Before it is asked for its turn: TIFFs turn themselves.
-            image.load()
-            turn = _turn(image)
-            picture = _converted(image, turn)
+        return _read(content)
     except PictureError:
         raise
     except Image.DecompressionBombError:
         raise PictureError("it has far too many pixels") from None
     except Exception:  # noqa: BLE001 - a decoder in Python fails in many ways on what is no picture
         raise PictureError("it is no picture that can be read") from None
+
+
+def _read(content: bytes) -> Picture:
+    with Image.open(BytesIO(content), formats=_KINDS) as image:
+        if why_not := why_unusable(*image.size):
+            raise PictureError(why_not)
+        # Before it is asked for its turn: TIFFs turn themselves.
+        image.load()
+        turn = _turn(image)
+        picture = _converted(image, turn)
     return Picture(picture, content if turn is None and _is_whole_jpeg(content) else None)
 
 

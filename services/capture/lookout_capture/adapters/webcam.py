@@ -150,25 +150,24 @@ class WebcamSource:
             device.close()
 
     def _images(self, device: Device, pause: Pause) -> Iterator[VideoFrame | Unreadable]:
-        came_at, wait_s = self._monotonic(), 0.0
-        while not pause(wait_s):
+        came_at, wait_s, gone = self._monotonic(), 0.0, False
+        while not gone and not pause(wait_s):
             try:
                 image = device.read()
             except EOFError:
-                image, gone = None, True
-            else:
-                gone = False
-            if gone:
-                raise SourceError("ended", f"webcam {self._index} gives no more images")
+                gone = True
+                continue
             if image is not None:
-                came_at, wait_s = self._monotonic(), 0.0
                 yield image
+                came_at, wait_s = self._monotonic(), 0.0
                 continue
             silent_s, wait_s = self._monotonic() - came_at, _ASK_AGAIN_S
             if silent_s > _SILENT_S:
                 raise SourceError(
                     "timeout", f"webcam {self._index} gave no image for {silent_s:.1f} s"
                 )
+        if gone:
+            raise SourceError("ended", f"webcam {self._index} gives no more images")
 
     def _news(
         self, device: Device, image: VideoFrame
