@@ -114,8 +114,9 @@ def archive_of(rows: Sequence[Row], refused: Callable[[Row, str], None]) -> byte
                 continue
             try:
                 archive.writestr(picture, row.image.read_bytes())
-            except OSError as error:
-                refused(row, f"cannot be read: {error.strerror}")
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else "no file has such a name"
+                refused(row, f"cannot be read: {why}")
                 continue
             writer.writerow(_columns(row, picture, today))
             used.add(row.reference)

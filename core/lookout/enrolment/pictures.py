@@ -38,6 +38,9 @@ def read_picture(path: Path) -> Image:
             data = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         raise PictureRefusedError("the file does not exist") from None
+    except ValueError:
+        # A table from elsewhere can name anything: of a path with a zero byte no system knows anything.
+        raise PictureRefusedError("the file's name cannot be one: it holds a zero byte") from None
     except OSError as error:
         raise PictureRefusedError(f"the file cannot be read: {error.strerror}") from error
     if len(data) > LARGEST_FILE:

@@ -70,6 +70,11 @@ def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path: Path) -> No
         read_picture(tmp_path)
 
 
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PictureRefusedError, match="zero byte"):
+        read_picture(tmp_path / "1\0.jpg")
+
+
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     with path.open("wb") as file:
