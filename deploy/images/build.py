@@ -28,8 +28,8 @@ def make_tools() -> None:
 
 def make_member(member: str) -> None:
     """What one image holds: its part of the lock, its members' code, and the bill of materials of both."""
-    from debug_info import cut_off  # noqa: PLC0415 - lies beside this file
-    from left_out import leave_out  # noqa: PLC0415 - as above
+    from debug_info import cut_out  # noqa: PLC0415 - lies beside this file
+    from left_out import UNCOMPILED, leave_out  # noqa: PLC0415 - as above
     from subset import members_of, part, read_lock, read_members  # noqa: PLC0415 - as above
 
     members = read_members(_MEMBERS)
@@ -51,10 +51,10 @@ def make_member(member: str) -> None:
     packages = next(_ROOM.glob("lib/python3.*/site-packages"))
     leave_out(packages)
     for library in (*packages.rglob("*.so"), *packages.rglob("*.so.*")):
-        cut_off(library)
+        cut_out(library)
     # Dated by content, not by the clock: the same sources give the same bytes.
     _run(sys.executable, "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash",
-         "-s", str(packages), "-p", str(_OUT / "lib"), str(packages))  # fmt: skip
+         "-x", "|".join(f"/{folder}/" for folder in UNCOMPILED), "-s", str(packages), "-p", str(_OUT / "lib"), str(packages))  # fmt: skip
     shutil.copytree(packages, _OUT / "lib", symlinks=True)
 
 

@@ -58,22 +58,57 @@ OF_PACKAGES = (
         unless="scipy",
     ),
     Part(
+        "numpy",
+        ("numpy/random", "numpy/polynomial", "numpy/testing", "numpy/fft"),
+        "imported when first named, and named by nobody here",
+        unless="scipy",
+    ),
+    Part(
         "pillow",
         tuple(f"PIL/_{name}.*.so" for name in ("avif", "webp", "imagingft", "imagingcms", "imagingtk"))
-        + tuple(f"pillow.libs/lib{name}-*" for name in ("avif", "freetype", "harfbuzz", "lcms2")),
+        + tuple(f"pillow.libs/lib{name}-*" for name in ("avif", "freetype", "harfbuzz", "lcms2"))
+        + ("PIL/*ImagePlugin.py",),
         "reportlab imports Pillow; the console's PDFs hold no pictures",
+        unless="matplotlib",
     ),
     Part(
         "sqlalchemy",
         ("sqlalchemy/testing", *(f"sqlalchemy/dialects/{name}" for name in ("mssql", "mysql", "oracle"))),
         "other databases than PostgreSQL, and SQLite for tests",
     ),
+    Part(
+        "sqlalchemy",
+        ("sqlalchemy/orm", *(f"sqlalchemy/ext/{name}" for name in ("asyncio", "automap.py", "declarative", "hybrid.py", "mutable.py", "associationproxy.py", "horizontal_shard.py", "indexable.py", "orderinglist.py", "serializer.py"))),
+        "maps classes to tables: the console writes its statements itself",
+    ),
+    Part(
+        "confluent-kafka",
+        tuple(f"confluent_kafka/{name}" for name in ("schema_registry", "avro", "kafkatest")),
+        "a client of schema registries; schemas are registered by HTTP",
+    ),
+    Part(
+        "authlib",
+        ("authlib/jose", *(f"authlib/integrations/{name}" for name in ("django_*", "flask_*", "httpx_client", "sqla_oauth2", "starlette_client"))),
+        "for other frameworks; joserfc reads tokens here",
+    ),
     Part("alembic", ("alembic/testing",), "for tests"),
-    Part("apprise", ("apprise/i18n/*/",), "translations of texts that no message holds"),
-    Part("reportlab", ("reportlab/fonts/*", "reportlab/graphics/barcode"), "PDFs use the built-in fonts, and no bar codes"),
+    Part(
+        "apprise",
+        ("apprise/i18n/*/", "apprise/assets/themes"),
+        "translations of its own texts, and icons: messages have neither",
+    ),
+    Part("reportlab", ("reportlab/fonts/*", *(f"reportlab/graphics/{name}" for name in ("barcode", "charts", "samples", "widgets", "renderPM.py", "renderPS.py", "renderSVG.py"))), "the fonts that every reader has, and no drawings"),
     Part("googleapis-common-protos", tuple(f"google/{name}" for name in ("api", "cloud", "gapic", "logging", "longrunning", "type")), "for Google's services; OTLP knows `google.rpc` alone"),
+    Part("cffi", ("cffi",), "compiles declarations of C: what is compiled needs `_cffi_backend` alone"),
+    Part("pycparser", ("pycparser",), "reads C for cffi"),
+    Part("redis", tuple(f"redis/commands/{name}" for name in ("bf", "json", "search", "timeseries", "vectorset")), "modules that a keyring has not"),
     Part("pydantic", ("pydantic/v1", "pydantic/mypy.py"), "version 1, and the type checker's plug-in"),
 )
+
+# Kept as sources alone, and compiled when they are loaded.
+UNCOMPILED = {
+    "apprise/plugins": "loaded at the start of a console that has channels, a second later for it",
+}
 
 
 def leave_out(packages: Path) -> None:
