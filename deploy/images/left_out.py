@@ -48,12 +48,21 @@ OF_PACKAGES = (
     ),
     Part(
         "onnxruntime",
-        tuple(f"onnxruntime/{name}" for name in ("transformers", "quantization", "tools", "datasets", "backend")),
+        tuple(
+            f"onnxruntime/{name}"
+            for name in ("transformers", "quantization", "tools", "datasets", "backend")
+        ),
         "makes and changes models; services only run them",
     ),
     Part(
         "numpy",
-        ("numpy/f2py", "numpy/distutils", "numpy/_pyinstaller", "numpy/conftest.py", "numpy/_core/_simd.*.so"),
+        (
+            "numpy/f2py",
+            "numpy/distutils",
+            "numpy/_pyinstaller",
+            "numpy/conftest.py",
+            "numpy/_core/_simd.*.so",
+        ),
         "builds and tests extensions; SciPy imports all that numpy names",
         unless="scipy",
     ),
@@ -65,7 +74,9 @@ OF_PACKAGES = (
     ),
     Part(
         "pillow",
-        tuple(f"PIL/_{name}.*.so" for name in ("avif", "webp", "imagingft", "imagingcms", "imagingtk"))
+        tuple(
+            f"PIL/_{name}.*.so" for name in ("avif", "webp", "imagingft", "imagingcms", "imagingtk")
+        )
         + tuple(f"pillow.libs/lib{name}-*" for name in ("avif", "freetype", "harfbuzz", "lcms2"))
         + ("PIL/*ImagePlugin.py",),
         "reportlab imports Pillow; the console's PDFs hold no pictures",
@@ -73,12 +84,32 @@ OF_PACKAGES = (
     ),
     Part(
         "sqlalchemy",
-        ("sqlalchemy/testing", *(f"sqlalchemy/dialects/{name}" for name in ("mssql", "mysql", "oracle"))),
+        (
+            "sqlalchemy/testing",
+            *(f"sqlalchemy/dialects/{name}" for name in ("mssql", "mysql", "oracle")),
+        ),
         "other databases than PostgreSQL, and SQLite for tests",
     ),
     Part(
         "sqlalchemy",
-        ("sqlalchemy/orm", *(f"sqlalchemy/ext/{name}" for name in ("asyncio", "automap.py", "declarative", "hybrid.py", "mutable.py", "associationproxy.py", "horizontal_shard.py", "indexable.py", "orderinglist.py", "serializer.py"))),
+        (
+            "sqlalchemy/orm",
+            *(
+                f"sqlalchemy/ext/{name}"
+                for name in (
+                    "asyncio",
+                    "automap.py",
+                    "declarative",
+                    "hybrid.py",
+                    "mutable.py",
+                    "associationproxy.py",
+                    "horizontal_shard.py",
+                    "indexable.py",
+                    "orderinglist.py",
+                    "serializer.py",
+                )
+            ),
+        ),
         "maps classes to tables: the console writes its statements itself",
     ),
     Part(
@@ -88,7 +119,19 @@ OF_PACKAGES = (
     ),
     Part(
         "authlib",
-        ("authlib/jose", *(f"authlib/integrations/{name}" for name in ("django_*", "flask_*", "httpx_client", "sqla_oauth2", "starlette_client"))),
+        (
+            "authlib/jose",
+            *(
+                f"authlib/integrations/{name}"
+                for name in (
+                    "django_*",
+                    "flask_*",
+                    "httpx_client",
+                    "sqla_oauth2",
+                    "starlette_client",
+                )
+            ),
+        ),
         "for other frameworks; joserfc reads tokens here",
     ),
     Part("alembic", ("alembic/testing",), "for tests"),
@@ -97,12 +140,48 @@ OF_PACKAGES = (
         ("apprise/i18n/*/", "apprise/assets/themes"),
         "translations of its own texts, and icons: messages have neither",
     ),
-    Part("reportlab", ("reportlab/fonts/*", *(f"reportlab/graphics/{name}" for name in ("barcode", "charts", "samples", "widgets", "renderPM.py", "renderPS.py", "renderSVG.py"))), "the fonts that every reader has, and no drawings"),
-    Part("googleapis-common-protos", tuple(f"google/{name}" for name in ("api", "cloud", "gapic", "logging", "longrunning", "type")), "for Google's services; OTLP knows `google.rpc` alone"),
-    Part("cffi", ("cffi",), "compiles declarations of C: what is compiled needs `_cffi_backend` alone"),
+    Part(
+        "reportlab",
+        (
+            "reportlab/fonts/*",
+            *(
+                f"reportlab/graphics/{name}"
+                for name in (
+                    "barcode",
+                    "charts",
+                    "samples",
+                    "widgets",
+                    "renderPM.py",
+                    "renderPS.py",
+                    "renderSVG.py",
+                )
+            ),
+        ),
+        "the fonts that every reader has, and no drawings",
+    ),
+    Part(
+        "googleapis-common-protos",
+        tuple(
+            f"google/{name}" for name in ("api", "cloud", "gapic", "logging", "longrunning", "type")
+        ),
+        "for Google's services; OTLP knows `google.rpc` alone",
+    ),
+    Part(
+        "cffi",
+        ("cffi",),
+        "compiles declarations of C: what is compiled needs `_cffi_backend` alone",
+    ),
     Part("pycparser", ("pycparser",), "reads C for cffi"),
-    Part("redis", tuple(f"redis/commands/{name}" for name in ("bf", "json", "search", "timeseries", "vectorset")), "modules that a keyring has not"),
-    Part("pydantic", ("pydantic/v1", "pydantic/mypy.py"), "version 1, and the type checker's plug-in"),
+    Part(
+        "redis",
+        tuple(
+            f"redis/commands/{name}" for name in ("bf", "json", "search", "timeseries", "vectorset")
+        ),
+        "modules that a keyring has not",
+    ),
+    Part(
+        "pydantic", ("pydantic/v1", "pydantic/mypy.py"), "version 1, and the type checker's plug-in"
+    ),
 )
 
 # Kept as sources alone, and compiled when they are loaded.
@@ -129,7 +208,9 @@ def found(packages: Path, part: Part) -> list[Path]:
     for pattern in part.patterns:
         there = sorted(packages.glob(pattern))
         if not there:
-            raise NothingThereError(f"{part.package} has no {pattern}: mend deploy/images/left_out.py")
+            raise NothingThereError(
+                f"{part.package} has no {pattern}: mend deploy/images/left_out.py"
+            )
         paths += there
     return paths
 
