@@ -29,7 +29,7 @@ _MOST_MB = {
     **dict.fromkeys(("matching", "alerting", "keeper", "capture"), 250),
 }
 # Larger than asked for, and by what (docs/adr/0024); growth beyond it is noticed here. The command line was asked for nothing.
-_MISSED_MB = {"capture": 435, "cli": 880}
+_MISSED_MB = {"capture": 400, "cli": 780}
 _UP_S = 180.0
 _ALERT_S = 120.0
 # Nothing in an image may start a shell, install a package or compile.
@@ -57,7 +57,7 @@ _LOADING = """
 import ctypes, importlib, pathlib, pkgutil
 libraries = sorted(pathlib.Path("/opt/lookout/lib").rglob("*.so*"))
 service = importlib.import_module("{service}")
-modules = [one.name for one in pkgutil.walk_packages(service.__path__, "{service}.") if ".migrations." not in one.name]
+modules = [one.name for one in pkgutil.walk_packages(service.__path__, "{service}.") if not any(part in one.name for part in (".migrations.", ".bench.peer_"))]
 for name in modules:
     importlib.import_module(name)
 for library in libraries:
@@ -185,11 +185,14 @@ def test_a_bill_of_materials_names_everything_that_is_installed(
 def test_secrets_are_made_by_a_confined_container_and_read_by_another(
     engine: Engine, images: Mapping[str, str], tmp_path: Path
 ) -> None:
-    names = {name: f"lookout-{tmp_path.name}-{name}" for name in ("state", "keyring", "qdrant")}
+    names = {
+        name: f"lookout-{tmp_path.name}-{name}"
+        for name in ("state", "keyring", "database", "qdrant")
+    }
     try:
         engine.run(
             *("run", "--rm", *CONFINED, "--volume", f"{names['state']}:/state"),
-            *("--volume", f"{names['keyring']}:/stores/keyring", "--volume", f"{names['qdrant']}:/stores/qdrant"),
+            *(word for name in ("keyring", "database", "qdrant") for word in ("--volume", f"{names[name]}:/stores/{name}")),
             *(images["cli"], "prepare", "secrets", "/stores", "--state", "/state"),
         )  # fmt: skip
         read = "import pathlib; print(pathlib.Path('/state/trust.json').exists(), len(pathlib.Path('/stores/keyring/password').read_text()), end='')"
