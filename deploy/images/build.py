@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 _TOOLS = Path("/opt/tools/bin")
@@ -17,20 +17,6 @@ _ROOM = Path("/opt/room")
 _OUT = Path("/opt/lookout")
 _SECRETS = Path("/run/secrets")
 _MEMBERS = Path(__file__).resolve().parents[2]
-# Beside the code of packages, and never imported by it.
-_UNUSED_FOLDERS = ("tests", "include", "__pycache__")
-# The last is onnxruntime's library for C programs: its Python module holds all of it once more.
-_UNUSED_FILES = (
-    "*.pyi",
-    "*.pyx",
-    "*.pxd",
-    "*.h",
-    "*.c",
-    "*.cpp",
-    "*.a",
-    "*.lib",
-    "libonnxruntime.so.*",
-)
 
 
 def make_tools() -> None:
@@ -42,7 +28,9 @@ def make_tools() -> None:
 
 def make_member(member: str) -> None:
     """What one image holds: its part of the lock, its members' code, and the bill of materials of both."""
-    from subset import members_of, part, read_lock, read_members  # noqa: PLC0415 - lies beside this file
+    from debug_info import cut_out  # noqa: PLC0415 - lies beside this file
+    from left_out import UNCOMPILED, leave_out  # noqa: PLC0415 - as above
+    from subset import members_of, part, read_lock, read_members  # noqa: PLC0415 - as above
 
     members = read_members(_MEMBERS)
     wanted = Path("/tmp/requirements.txt")  # noqa: S108 - a build stage is nobody else's
@@ -61,10 +49,12 @@ def make_member(member: str) -> None:
     _run(str(_TOOLS / "cyclonedx-py"), "environment", f"{_ROOM}/bin/python", "--output-reproducible",
          "--pyproject", str(_folder(member) / "pyproject.toml"), "--output-file", str(_OUT / "sbom.cdx.json"))  # fmt: skip
     packages = next(_ROOM.glob("lib/python3.*/site-packages"))
-    _trim(packages)
+    leave_out(packages)
+    for library in (*packages.rglob("*.so"), *packages.rglob("*.so.*")):
+        cut_out(library)
     # Dated by content, not by the clock: the same sources give the same bytes.
     _run(sys.executable, "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash",
-         "-s", str(packages), "-p", str(_OUT / "lib"), str(packages))  # fmt: skip
+         "-x", "|".join(f"/{folder}/" for folder in UNCOMPILED), "-s", str(packages), "-p", str(_OUT / "lib"), str(packages))  # fmt: skip
     shutil.copytree(packages, _OUT / "lib", symlinks=True)
 
 
@@ -93,18 +83,6 @@ def _folder(member: str) -> Path:
     name = member.removeprefix("lookout-")
     folder = _MEMBERS / name
     return folder if folder.is_dir() else _MEMBERS / "services" / name
-
-
-def _trim(packages: Path) -> None:
-    for folder in [path for path in _walk(packages) if path.name in _UNUSED_FOLDERS]:
-        shutil.rmtree(folder, ignore_errors=True)
-    for pattern in _UNUSED_FILES:
-        for file in packages.rglob(pattern):
-            file.unlink()
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())
 
 
 def _uv(*arguments: str) -> None:

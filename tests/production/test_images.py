@@ -23,22 +23,13 @@ from support.scene import CAMERA, Scene, compose_scene, pulled_models
 pytestmark = pytest.mark.timeout(2400)
 
 _MEGABYTE = 1_000_000
-# What was asked for. Where an image is larger, docs/adr/0024 says by what.
-_WANTED_MB = {
+# What was asked for, with the stand-ins for the base images: more with what runs models, less without.
+_MOST_MB = {
     **dict.fromkeys(("detection", "embedding", "console"), 400),
     **dict.fromkeys(("matching", "alerting", "keeper", "capture"), 250),
 }
-# Measured with the stand-ins for the base images, with some room: growth beyond it is noticed here.
-_MOST_MB = {
-    "capture": 460,
-    "detection": 515,
-    "embedding": 400,
-    "matching": 250,
-    "alerting": 170,
-    "keeper": 140,
-    "console": 500,
-    "cli": 930,
-}
+# Larger than asked for, and by what (docs/adr/0024); growth beyond it is noticed here. The command line was asked for nothing.
+_MISSED_MB = {"capture": 400, "cli": 780}
 _UP_S = 180.0
 _ALERT_S = 120.0
 # Nothing in an image may start a shell, install a package or compile.
@@ -60,6 +51,26 @@ for folder in ("/", "/opt/lookout", "/usr/lib", "/etc", "/models", "/tmp"):
     except OSError:
         pass
 print(os.getuid(), os.getgid(), *found, end="")
+"""
+# Packages have lost what nobody loads, and libraries what is not loaded: all that is left has to load.
+_LOADING = """
+import ctypes, importlib, pathlib, pkgutil
+libraries = sorted(pathlib.Path("/opt/lookout/lib").rglob("*.so*"))
+service = importlib.import_module("{service}")
+modules = [one.name for one in pkgutil.walk_packages(service.__path__, "{service}.") if not any(part in one.name for part in (".migrations.", ".bench.peer_"))]
+for name in modules:
+    importlib.import_module(name)
+for library in libraries:
+    ctypes.CDLL(str(library))
+print(len(libraries), "and", len(modules), end="")
+"""
+_CONSOLES = """
+import apprise
+from lookout_console.actions.records import Record, Row, Section
+from lookout_console.web.pdf import as_pdf
+row = Row(words="Faces seen", value="12", note="")
+record = Record(title="Market", sections=(Section(title="Figures", rows=(row,)),), warnings=())
+print(as_pdf(record)[:4].decode(), apprise.Apprise().add("mailto://who:what@example.org"), end="")
 """
 
 
@@ -92,10 +103,30 @@ def test_an_image_is_no_larger_than_measured(
     engine: Engine, images: Mapping[str, str], target: str, figures: Callable[[str, object], None]
 ) -> None:
     megabytes = engine.inspect(images[target])["Size"] / _MEGABYTE
-    wanted = _WANTED_MB.get(target)
-    told = f" (wanted: {wanted}, {'kept' if megabytes < wanted else 'missed'})" if wanted else ""
-    figures(f"image {target}", f"{megabytes:.0f} MB uncompressed{told}")
-    assert megabytes < _MOST_MB[target]
+    wanted = f" (wanted: {_MOST_MB[target]})" if target in _MOST_MB else ""
+    figures(f"image {target}", f"{megabytes:.0f} MB uncompressed{wanted}")
+    assert megabytes < _MISSED_MB.get(target, _MOST_MB.get(target, 0))
+
+
+@pytest.mark.parametrize("target", _MOST_MB.keys() & _MISSED_MB.keys())
+def test_an_image_that_is_larger_than_asked_for_is_named_until_it_no_longer_is(
+    engine: Engine, images: Mapping[str, str], target: str
+) -> None:
+    assert engine.inspect(images[target])["Size"] / _MEGABYTE >= _MOST_MB[target]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_all_that_an_image_holds_of_compiled_code_and_of_its_service_loads(
+    engine: Engine, images: Mapping[str, str], target: str, figures: Callable[[str, object], None]
+) -> None:
+    loaded = _python(engine, images[target], _LOADING.format(service=f"lookout_{target}"))
+    figures(f"libraries and modules that load in {target}", loaded)
+
+
+def test_the_console_writes_its_pdf_and_knows_its_channels_without_what_is_left_out(
+    engine: Engine, images: Mapping[str, str]
+) -> None:
+    assert _python(engine, images["console"], _CONSOLES) == "%PDF True"
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -154,11 +185,14 @@ def test_a_bill_of_materials_names_everything_that_is_installed(
 def test_secrets_are_made_by_a_confined_container_and_read_by_another(
     engine: Engine, images: Mapping[str, str], tmp_path: Path
 ) -> None:
-    names = {name: f"lookout-{tmp_path.name}-{name}" for name in ("state", "keyring", "qdrant")}
+    names = {
+        name: f"lookout-{tmp_path.name}-{name}"
+        for name in ("state", "keyring", "database", "qdrant")
+    }
     try:
         engine.run(
             *("run", "--rm", *CONFINED, "--volume", f"{names['state']}:/state"),
-            *("--volume", f"{names['keyring']}:/stores/keyring", "--volume", f"{names['qdrant']}:/stores/qdrant"),
+            *(word for name in ("keyring", "database", "qdrant") for word in ("--volume", f"{names[name]}:/stores/{name}")),
             *(images["cli"], "prepare", "secrets", "/stores", "--state", "/state"),
         )  # fmt: skip
         read = "import pathlib; print(pathlib.Path('/state/trust.json').exists(), len(pathlib.Path('/stores/keyring/password').read_text()), end='')"

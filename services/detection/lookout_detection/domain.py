@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+import lap
 import numpy as np
 import numpy.typing as npt
 from lookout import ids
 from lookout.events import Rejected, Track
 from lookout.vision.arrays import FloatArray
 from lookout.vision.boxes import iou_matrix
-from scipy.optimize import linear_sum_assignment
 
 from lookout_detection.motion import LEAST_SIDE, Motion
 
@@ -334,7 +334,9 @@ def _affinity(
 
 def _cheapest(cost: npt.NDArray[np.float64], possible: npt.NDArray[np.bool_]) -> dict[int, int]:
     """The cheapest assignment of columns to rows among the possible pairs (Hungarian)."""
-    rows, columns = linear_sum_assignment(np.where(possible, cost, _NEVER))
+    rows, columns = lap.lapjvx(
+        np.where(possible, cost, _NEVER), extend_cost=True, return_cost=False
+    )
     return {
         int(row): int(column)
         for row, column in zip(rows, columns, strict=True)
