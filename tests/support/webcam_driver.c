@@ -2,7 +2,7 @@
  *
  * Its buffers are mapped, filled and unmapped as a driver's are: whoever looks at an image after the camera is closed ends
  * by SIGSEGV. WEBCAM_IMAGES images are sent; then it falls silent, or, if WEBCAM_GOES is set, is gone. Every image is one
- * brightness: 16, 36, 56 and so on.
+ * brightness: 16, 36, 56 and so on. The second is damaged, and said to be.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -78,6 +78,8 @@ static int next_image(struct v4l2_buffer *buffer)
     given++;
     buffer->bytesused = BYTES;
     buffer->flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
+    if (given == 2)
+        buffer->flags |= V4L2_BUF_FLAG_ERROR;
     buffer->timestamp.tv_sec = (long)now_s();
     return pwrite(camera, image, BYTES, buffer->index * SLOT) == BYTES ? 0 : -1;
 }

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
@@ -75,10 +75,16 @@ class OpenedDevice:
                 packet = next(self._container.demux(self._stream))
             except BlockingIOError:
                 return None
+            except InvalidDataError:
+                return Unreadable("damaged image: of another size than it should be")
             except (FFmpegError, StopIteration):
                 packet = None
-            if packet is None or not packet.size:
+            if packet is None or packet.dts is None:
+                # Gone, or the packet that stands for the end of a file.
                 raise EOFError
+            if not packet.size:
+                # An image that the driver calls damaged. The decoder would take it for the end of all.
+                return Unreadable("damaged image: the driver says so")
             try:
                 # A copy of what was sent: it lies in the driver's memory, which goes away when the camera is closed, and
                 # a decoder of raw images would hand it on.
