@@ -215,7 +215,11 @@ def test_what_is_loaded_of_a_library_stays_the_same_at_the_same_address(
     assert _segments(cut) == _segments(original)
 
 
-@pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\x7fELF\x01\x01 of 32 bits"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"#!/bin/sh\n", b"\x7fELF\x01\x01 of 32 bits", b"\x7fELF\x02\x01" + bytes(58)],
+    ids=["empty", "script", "32 bits", "nothing loaded"],
+)
 def test_a_file_that_is_no_such_library_stays_as_it_is(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file.so"
     file.write_bytes(content)
