@@ -27,12 +27,14 @@ def cut_out(library: Path) -> int:
     header = list(_HEADER.unpack_from(content))
     table_at, table_size = header[5], header[9] * header[10]
     segments = [
-        list(_SEGMENT.unpack_from(content, at))
-        for at in range(table_at, table_at + table_size, header[9])
+        list(_SEGMENT.unpack_from(content, table_at + number * header[9]))
+        for number in range(header[10])
     ]
     for segment in segments:
         segment[7] = min(segment[7], _PAGE)
-    page = max(segment[7] for segment in segments if segment[0] == _LOADED)
+    page = max((segment[7] for segment in segments if segment[0] == _LOADED), default=0)
+    if not page:
+        return 0
     needed = [(0, _HEADER.size), (table_at, table_at + table_size)]
     needed += [(segment[2], segment[2] + segment[5]) for segment in segments if segment[5]]
     kept = bytearray()

@@ -119,6 +119,19 @@ def test_licences_and_metadata_stay(tmp_path: Path) -> None:
     assert not any(file.exists() for file in gone)
 
 
+@pytest.mark.parametrize(("beside", "stays"), [("other", False), ("asker", True)])
+def test_what_another_package_asks_for_stays_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: str, *, stays: bool
+) -> None:
+    part = _LEFT_OUT.Part("thing", ("thing/extra.py",), "nobody names it", unless="asker")
+    monkeypatch.setattr(_LEFT_OUT, "OF_PACKAGES", (part,))
+    for name in ("thing-1.dist-info", f"{beside}-1.dist-info", "thing"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "thing/extra.py").touch()
+    _LEFT_OUT.leave_out(tmp_path)
+    assert (tmp_path / "thing/extra.py").exists() == stays
+
+
 @pytest.fixture(name="locked", scope="module")
 def locked_fixture() -> Mapping[str, set[str]]:
     """The packages of each member's image."""
@@ -215,7 +228,11 @@ def test_what_is_loaded_of_a_library_stays_the_same_at_the_same_address(
     assert _segments(cut) == _segments(original)
 
 
-@pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\x7fELF\x01\x01 of 32 bits"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"#!/bin/sh\n", b"\x7fELF\x01\x01 of 32 bits", b"\x7fELF\x02\x01" + bytes(58)],
+    ids=["empty", "script", "32 bits", "nothing loaded"],
+)
 def test_a_file_that_is_no_such_library_stays_as_it_is(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "file.so"
     file.write_bytes(content)
