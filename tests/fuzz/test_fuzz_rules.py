@@ -162,6 +162,7 @@ def test_detection_admits_or_skips_every_frame(frames: list[Frame]) -> None:
         batch,
         NOW,
         looked_at=lambda _camera: None,
+        is_begun=lambda item: len(item.camera[1]) % 2 == 0,
         skip=lambda frame, _why: skipped.append(frame),
     )
     assert len(admitted) + len(skipped) == len(frames)

@@ -15,13 +15,14 @@ from lookout.vision.pack import LoadedPack
 
 from lookout_cli.bench.bare_loop import Gallery
 from lookout_cli.commands.demo import Footage, prepare_footage, watchlist_of
-from lookout_cli.demo.footage import compose
+from lookout_cli.demo.encoding import write_mp4
+from lookout_cli.demo.footage import Street
 from lookout_cli.demo.photographs import fetch_photographs
 from lookout_cli.demo.run import row_of
 from lookout_cli.stack.folder import StackError
 from lookout_cli.stack.local import Say
 
-_EMPTY, _EMPTY_S = "empty-street-v1.mp4", 10
+_EMPTY, _EMPTY_IMAGES = "empty-street-v2.mp4", 100
 _ALSO_ENROLLED = (("BENCH-0002", "biden.jpg"),)
 
 
@@ -47,17 +48,16 @@ def bench_scene(say: Say) -> BenchScene:
 
 
 def empty_street(say: Say) -> Path:
-    """The same street where nobody is, 10 s of it with the sensor's noise; composed once."""
+    """The same street where nobody is, in a steady light: 10 s of the sensor's noise, composed once."""
     cache = Path.home() / ".cache" / "lookout"
     path = cache / "footage" / _EMPTY
     if not path.exists():
-        compose(
-            fetch_photographs(cache / "photographs", say),
-            path,
-            seconds=_EMPTY_S,
-            script=(),
-            progress=lambda _done, _total: None,
-        )
+        street = Street(fetch_photographs(cache / "photographs", say), seconds=1, seed=7, script=())
+        part = path.with_name(f".{path.stem}.part.mp4")
+        # One moment again and again: the demonstration's light changes faster than a day's.
+        images = (street.render(0.0, noise_of=number) for number in range(_EMPTY_IMAGES))
+        write_mp4(part, images, fps=10, total=_EMPTY_IMAGES, progress=lambda _done, _total: None)
+        part.replace(path)
     return path
 
 

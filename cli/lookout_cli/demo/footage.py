@@ -116,10 +116,9 @@ def compose(
     seconds: float = 20,
     fps: int = 10,
     seed: int = 7,
-    script: tuple[Walk, ...] = SCRIPT,
     progress: Progress,
 ) -> FootagePlan:
-    """Write the footage as an MP4 (H.264 where PyAV has x264, else MPEG-4) and say what it shows. Without a script nobody.
+    """Write the footage as an MP4 (H.264 where PyAV has x264, else MPEG-4) and say what it shows.
 
     Blocks: about a tenth of a second of one core per frame. The file appears under its name only when whole.
 
@@ -129,7 +128,7 @@ def compose(
     frames = round(seconds * fps)
     if frames < 1:
         raise ValueError(f"footage needs at least one frame, but got {seconds} s at {fps} fps")
-    street = Street(photographs, seconds=seconds, seed=seed, script=script)
+    street = Street(photographs, seconds=seconds, seed=seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.stem}.part.mp4")
     write_mp4(part, street.frames(frames, fps), fps=fps, total=frames, progress=progress)

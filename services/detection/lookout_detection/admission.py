@@ -55,11 +55,13 @@ class Admission:
         now: datetime,
         *,
         looked_at: Callable[[Camera], datetime | None],
+        is_begun: Callable[[Admitted], bool],
         skip: Callable[[Frame, Skip], None],
     ) -> list[Admitted]:
         """The frames to be opened, in their order; ``skip`` is told of every other one.
 
-        ``looked_at`` says when a camera's last frame that was looked at had been captured, None for one not looked at yet.
+        ``looked_at`` says when a camera's last frame that was looked at had been captured, None for one not looked at yet;
+        ``is_begun`` whether a confirmation may be waiting for just this frame.
         """
         seen: set[str] = set()
         admitted: list[Admitted] = []
@@ -75,7 +77,7 @@ class Admission:
                 skip(frame, why or Skip.NO_AUTHORITY)
                 continue
             admitted.append(Admitted(delivery=delivery, deployment=deployment))
-        kept = self._kept(admitted, now, looked_at)
+        kept = self._kept(admitted, now, looked_at, is_begun)
         ours = {id(item) for item in kept}
         for item in admitted:
             if id(item) not in ours:
@@ -100,11 +102,13 @@ class Admission:
         admitted: list[Admitted],
         now: datetime,
         looked_at: Callable[[Camera], datetime | None],
+        is_begun: Callable[[Admitted], bool],
     ) -> list[Admitted]:
         """All, unless a camera lags or is about to: then its newest frame alone, and of as many as a turn has the time for.
 
         What a turn finds is told only at its end, and what comes meanwhile waits as long: so turns are kept short exactly
-        when there is much to do. Cameras that were looked at longest ago come first; so each has its share.
+        when there is much to do. The camera that was looked at longest ago comes first, so that each has its turn; then
+        those where a track has some of the shots that it needs, as an alert may be waiting for the next; then the others.
         """
         waiting: dict[Camera, list[Admitted]] = {}
         for item in admitted:
@@ -121,7 +125,9 @@ class Admission:
             waiting[camera] = [max(waiting[camera], key=_captured)]
         never = datetime.min.replace(tzinfo=now.tzinfo)
         kept: list[Admitted] = []
-        for camera in sorted(waiting, key=lambda one: looked_at(one) or never):
+        neglected = sorted(waiting, key=lambda one: looked_at(one) or never)
+        begun = {one for one in neglected[1:] if any(is_begun(item) for item in waiting[one])}
+        for camera in (neglected[0], *sorted(neglected[1:], key=lambda one: one not in begun)):
             if kept and (len(kept) + 1) * self._pace > self._turn:
                 break
             kept += waiting[camera]

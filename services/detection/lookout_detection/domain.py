@@ -125,6 +125,11 @@ def worth_sending(
     return quality >= improved + rules.margin
 
 
+def is_begun(shots: Shots, at: datetime, rules: ShotRules, *, needed: int) -> bool:
+    """Whether a shot taken at ``at`` could be one that a confirmation is waiting for: some were sent, not yet enough."""
+    return 0 < len(shots.qualities) < needed and may_send(shots, at, rules, needed=needed)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveTrack:
     """One face as followed so far; ``motion`` is as of ``last_seen``."""

@@ -34,6 +34,7 @@ from lookout_detection.domain import (
     Refusal,
     Skip,
     follow,
+    is_begun,
 )
 from lookout_detection.imaging import BadImageError, decode_jpeg, preview_jpeg
 from lookout_detection.metrics import Metrics
@@ -127,6 +128,7 @@ class DetectionProcessor:
             batch,
             began,
             looked_at=lambda camera: self._views.get(camera, _NOTHING_SEEN).seen_at,
+            is_begun=self._is_begun,
             skip=work.skip,
         )
         for item, image in self._open(admitted, work):
@@ -254,6 +256,13 @@ class DetectionProcessor:
         work.faces.append((frame.camera_id, followed.faces))
         work.ignored[Refusal.UNSOUND] += unsound
         work.ignored[Refusal.LOW_SCORE] += len(found) - followed.faces
+
+    def _is_begun(self, item: Admitted) -> bool:
+        at, needed = item.delivery.event.captured_at, item.deployment.confirm_shots
+        return any(
+            is_begun(track.shots, at, self._settings.shots, needed=needed)
+            for track in self._views.get(item.camera, _NOTHING_SEEN).tracks
+        )
 
     def _detect(self, frame: Frame, image: Image) -> Detections:
         found = self._detector.detect(image)

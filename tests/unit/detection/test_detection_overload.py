@@ -1,7 +1,7 @@
 """What is looked at, and what is shed, when more comes in than can be looked at."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from lookout.events import Frame, Sealed
@@ -56,6 +56,7 @@ def admit(
     batch: Sequence[Delivery[Frame]],
     *,
     looked_at: Mapping[str, datetime] | None = None,
+    begun: Collection[str] = (),
     now: datetime = NOW,
 ) -> tuple[list[Admitted], Counter[Skip]]:
     skipped: Counter[Skip] = Counter()
@@ -63,7 +64,13 @@ def admit(
     def last(camera: Camera) -> datetime | None:
         return (looked_at or {}).get(camera[1])
 
-    kept = to.admit(batch, now, looked_at=last, skip=lambda _frame, why: skipped.update([why]))
+    kept = to.admit(
+        batch,
+        now,
+        looked_at=last,
+        is_begun=lambda item: item.delivery.event.camera_id in begun,
+        skip=lambda _frame, why: skipped.update([why]),
+    )
     return kept, skipped
 
 
@@ -104,6 +111,31 @@ def test_the_longest_neglected_cameras_come_first_and_one_never_seen_before_all(
     seen = {camera: NOW - ms(100 * number) for number, camera in enumerate(CAMERAS[:5])}
     kept, _ = admit(admission(frame_takes=ms(50)), frames(CAMERAS, 400, 0), looked_at=seen)
     assert cameras_of(kept) == ["cam-4", "cam-5"]
+
+
+def test_what_an_alert_may_wait_for_goes_before_what_it_does_not_but_for_the_most_neglected() -> (
+    None
+):
+    seen = {camera: NOW - ms(600 - 100 * number) for number, camera in enumerate(CAMERAS)}
+    late = frames(CAMERAS, 400, 0)
+    kept, _ = admit(admission(frame_takes=ms(33)), late, looked_at=seen, begun=("cam-3", "cam-5"))
+    assert cameras_of(kept) == ["cam-0", "cam-3", "cam-5"]
+    kept, _ = admit(admission(frame_takes=ms(33)), late, looked_at=seen, begun=("cam-4",))
+    assert cameras_of(kept) == ["cam-0", "cam-1", "cam-4"]
+
+
+def test_however_many_wait_for_a_confirmation_every_camera_has_its_turn() -> None:
+    ours, looked_at, counts = admission(frame_takes=ms(50)), dict[str, datetime](), Counter[str]()
+    for turn in range(60):
+        now = NOW + ms(100 * turn)
+        batch = [frame(camera, now - ms(age)) for age in (350, 50) for camera in CAMERAS]
+        kept, _ = admit(ours, batch, looked_at=looked_at, now=now, begun=CAMERAS[:2])
+        for item in kept:
+            event = item.delivery.event
+            looked_at[event.camera_id] = event.captured_at
+            counts[event.camera_id] += 1
+    assert min(counts.values()) >= 10
+    assert counts["cam-0"] > counts["cam-4"]
 
 
 def test_every_camera_has_its_share_over_the_turns() -> None:
