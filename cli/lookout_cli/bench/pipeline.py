@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 from lookout.hosting.memory import keep_freed_memory
 from lookout.vision.pack import LoadedPack, load_pack
 from lookout_detection.settings import Settings as DetectionSettings
@@ -194,7 +195,16 @@ def measure(
 
 
 def bare_loop(scene: BenchScene, loaded: LoadedPack, gallery: Gallery) -> LoopResult:
-    """One run of the bare loop over the footage, decoding it as it goes."""
+    """One run of the bare loop over the footage, decoding it as it goes; on one thread, as services do."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        return _looped(scene, loaded, gallery)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _looped(scene: BenchScene, loaded: LoadedPack, gallery: Gallery) -> LoopResult:
     loop = BareLoop(loaded, gallery, fps=FPS, settings=DetectionSettings())
     return loop.run(frames_of(scene.path))
 

@@ -99,8 +99,12 @@ class Platform:
     def load_pack(self) -> "LoadedPack":
         """The model pack of the settings, its files verified, and named in the metrics. `PackError` if it cannot be."""
         # Imported here: services that open no model are installed without the libraries for it.
+        import cv2  # noqa: PLC0415
+
         from lookout.vision.pack import load_pack  # noqa: PLC0415
 
+        # As onnxruntime's: OpenCV's own threads wait by spinning, on the processors that other workers want.
+        cv2.setNumThreads(self.settings.onnx_threads)
         loaded = load_pack(
             self.settings.pack, self.settings.models_folder, provider=self.settings.onnx_provider
         )

@@ -32,9 +32,10 @@ from lookout.stream.kafka_messages import (
 from lookout.stream.ports import Message, Partition, Position, Rebalance, StreamError
 from lookout.stream.watermark import LowWatermark
 
-# A commit has to wait for the poll that runs: short ones while the caller works, and will commit when it is done.
+# A commit has to wait for the poll that runs. While the caller works nothing is polled for: a thread that wakes each few
+# milliseconds takes the caller's processor and its caches, which cost detection a fifth (docs/adr/0028).
 _POLL_S = 0.02
-_POLL_CALLER_BUSY_S = 0.002
+_REST_S = 0.02
 _OBSERVE_S = 0.25
 _ASK_S = 1.0
 
@@ -111,6 +112,7 @@ class KafkaConsumer:
                     if left <= 0:
                         return []
                     self._caller_waits = True
+                    self._changed.notify_all()
                     self._changed.wait(left)
                     self._caller_waits = False
                     continue
@@ -184,12 +186,14 @@ class KafkaConsumer:
     def _keep_polling(self) -> None:
         try:
             while not self._closing and self._failure is None:
-                raw = self._raw.poll(_POLL_S if self._caller_waits else _POLL_CALLER_BUSY_S)
+                raw = self._raw.poll(_POLL_S if self._caller_waits else 0.0)
                 if raw is not None:
                     self._take(raw)
                 self._commit_if_asked()
                 self._hold_or_resume()
                 self._observe()
+                if raw is None:
+                    self._rest()
             if self._failure is None:
                 self._commit(self._owned)
         except KafkaException as error:
@@ -198,6 +202,16 @@ class KafkaConsumer:
             if not self._closing:
                 self._fail("the consumer's polling thread ended")
             self._raw.close()
+
+    def _rest(self) -> None:
+        """Sleep until the caller wants something, or for a moment: what comes meanwhile waits with librdkafka."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._caller_waits or self._commits_asked > self._commits_done or self._closing
+                ),
+                timeout=_REST_S,
+            )
 
     def _commit_if_asked(self) -> None:
         with self._changed:
