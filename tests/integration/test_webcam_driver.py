@@ -91,9 +91,10 @@ def test_a_webcam_gives_its_images_which_outlive_it_and_then_says_what_happened(
     assert found["luma"] == [16, 56, 76, 96]
     assert len(found["jpegs"]) == 4
     assert found["kind"] == kind
-    # Silence is waited for, neither for ever nor in a busy loop.
     assert found["took_s"] < 5
-    assert found["busy_s"] < found["took_s"] / 2
+    if kind == "timeout":
+        # Silence is not waited for in a busy loop.
+        assert found["busy_s"] < found["took_s"] / 2
 
 
 def test_the_drivers_memory_is_gone_with_the_camera(driver: Path) -> None:
