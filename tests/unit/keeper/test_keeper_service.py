@@ -196,7 +196,7 @@ def test_of_two_keepers_one_writes_and_the_other_takes_over_when_it_stops(
     until(lambda: len(live()) == 1, "one keeper writes")
     (first,) = live()
     (second,) = [service for service in services if service is not first]
-    assert "standing by" in second.state()[1]
+    until(lambda: "standing by" in second.state()[1], "the other stands by")
     bench.destroy(bench.issuer().make("d1", 1))
 
     ends[first]()
