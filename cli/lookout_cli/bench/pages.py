@@ -79,8 +79,8 @@ def _pipeline(found: BenchResults) -> Sequence[str]:
         "",
         (
             f"One bare loop alone takes {pipe.before.cpu_ms_per_frame:.1f} ms of processor time a frame before the run and"
-            f" {pipe.after.cpu_ms_per_frame:.1f} ms after it; one on every processor at once {pipe.bare_ms:.1f} ms each, as processors that share"
-            f" caches slow each other down. The services together take {pipe.cpu_ms(step):.1f} ms at {step.cameras} cameras, the most that are"
+            f" {pipe.after.cpu_ms_per_frame:.1f} ms after it; one on every processor at once {pipe.bare_ms:.1f} ms each."
+            f" The services together take {pipe.cpu_ms(step):.1f} ms at {step.cameras} cameras, the most that are"
             f" carried without shedding, which keep all processors busy: **{pipe.cpu_ratio:.2f} times** the busy loops,"
             f" {pipe.cpu_ms(step) / pipe.alone_ms:.2f} times the one alone. The broker and the keyring are apart."
         ),

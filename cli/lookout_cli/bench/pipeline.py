@@ -1,7 +1,7 @@
 """The whole pipeline under load beside the bare loop: processor time a frame, and latencies until it sheds and beyond.
 
 The bare loop runs before and after the pipeline, on the same images: what the machine's speed does meanwhile shows as a
-difference between the two, and their mean is the floor.
+difference between the two. The floor is the mean of bare loops that keep all processors busy, as the pipeline does.
 """
 
 import math
@@ -80,8 +80,8 @@ class PipelineResult:
     def bare_ms(self) -> float:
         """Processor milliseconds a frame of bare loops that keep all processors busy.
 
-        Processors that share caches and units slow each other down, and what they lose counts as time used: the pipeline,
-        which keeps them busy too, is compared with this.
+        Where processors share caches and units, what they lose to each other counts as time used: the pipeline, which keeps
+        them busy too, is compared with this.
         """
         return sum(loop.cpu_ms_per_frame for loop in self.together) / len(self.together)
 

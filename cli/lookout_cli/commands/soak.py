@@ -28,7 +28,7 @@ from lookout_cli.control import read_all
 from lookout_cli.demo.run import Demonstration, enrol_and_open, taking
 from lookout_cli.models.store import default_models_folder
 from lookout_cli.soak.faults import FaultInjector, plan_faults
-from lookout_cli.soak.hold import Held, hold
+from lookout_cli.soak.hold import hold
 from lookout_cli.soak.load import Load, SyntheticPassers
 from lookout_cli.soak.trends import KINDS
 from lookout_cli.stack.folder import StackError, StateFolder
@@ -143,14 +143,9 @@ def _hold(
         return
     table = Table("process", *KINDS.values())
     for name in held.trends["resident_mb"]:
-        table.add_row(name, *(_trend(held, kind, name) for kind in KINDS))
+        table.add_row(name, *(held.cell(kind, name) for kind in KINDS))
     out.print(table)
     out.print({name: found for name, found in held.as_json().items() if name != "trends"})
-
-
-def _trend(held: Held, kind: str, name: str) -> str:
-    trend = held.trends[kind].get(name)
-    return "-" if trend is None else trend.in_words()
 
 
 def _soak(

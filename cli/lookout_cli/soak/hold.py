@@ -69,7 +69,7 @@ class Held:
         """A Markdown page."""
         content = self.as_json()
         rows = [
-            f"| {name} | " + " | ".join(self._cell(kind, name) for kind in KINDS) + " |"
+            f"| {name} | " + " | ".join(self.cell(kind, name) for kind in KINDS) + " |"
             for name in self.trends["resident_mb"]
         ]
         limits = self.not_limited or ", ".join(f"{name} {mb}" for name, mb in LIMITS_MB.items())
@@ -96,7 +96,8 @@ class Held:
             )
         )
 
-    def _cell(self, kind: str, name: str) -> str:
+    def cell(self, kind: str, name: str) -> str:
+        """The trend of one kind and process in words; a dash where there is none."""
         trend = self.trends[kind].get(name)
         return "-" if trend is None else trend.in_words()
 

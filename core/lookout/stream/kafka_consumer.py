@@ -32,8 +32,8 @@ from lookout.stream.kafka_messages import (
 from lookout.stream.ports import Message, Partition, Position, Rebalance, StreamError
 from lookout.stream.watermark import LowWatermark
 
-# A commit has to wait for the poll that runs. While the caller works nothing is polled for: a thread that wakes each few
-# milliseconds takes the caller's processor and its caches, which cost detection a fifth (docs/adr/0028).
+# A commit has to wait for the poll that runs. While the caller works nothing is polled for: waking each few milliseconds
+# would interrupt it as often (docs/adr/0028 has the switches counted).
 _POLL_S = 0.02
 _REST_S = 0.02
 _OBSERVE_S = 0.25
