@@ -1,325 +1,30 @@
-"""The faults, as data: what is done, to whom, and for how long. Each knows how to begin, how to end, and why it cannot be had here."""
+"""The faults, as data: what is done, to whom, and for how long."""
 
-import contextlib
-import os
-import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
-from confluent_kafka.admin._resource import ResourceType
-from lookout.events import (
-    Decision,
-    Deployment,
-    Embedding,
-    Erasure,
-    Event,
-    Face,
-    Frame,
-    Match,
-    ServiceStatus,
-    WatchlistEntry,
+from lookout.events import Erasure, Face, Match
+
+from lookout_cli.chaos.actions import (
+    GROUP_OF,
+    Action,
+    ChangeWatchlist,
+    ClockJump,
+    Disturb,
+    FillDisk,
+    Freeze,
+    Kill,
+    Nothing,
+    Poison,
+    RebalanceStorm,
+    RefuseWrites,
+    Restart,
+    SlowDisk,
 )
-
-from lookout_cli.chaos.ground import BROKER, KEYRING, Ground
+from lookout_cli.chaos.ground import BROKER, KEYRING
 from lookout_cli.chaos.proxy import Wire
-from lookout_cli.stack.running import RunningServices
 from lookout_cli.stack.services import STARTING_ORDER
-
-_GROUP_OF: Final = {"detection": Frame, "embedding": Face, "matching": Embedding}
-_POISONED: Final = (
-    *(Frame, Face, Embedding, Match),
-    *(Deployment, WatchlistEntry, Erasure, ServiceStatus, Decision),
-)
-_TRUNCATED: Final = b"\x00\x00\x00\x00\x01\x06abc"
-_STEPS: Final = (16 * 2**20, 2**20, 4096)
-_BAD: Final = (b"no avro", b"\x00\x7f\xff\xff\xffabc", _TRUNCATED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """Where faults happen: the ground, the services on it, and how to change the watchlist."""
-
-    ground: Ground
-    services: RunningServices
-    change_watchlist: Callable[[], None]
-
-    def topic(self, kind: type[Event]) -> str:
-        """The topic of a kind of event."""
-        return self.services.session.platform.topic(kind)
-
-    def pid(self, part: str) -> int:
-        """The process of a part. `ProcessLookupError` if it does not run."""
-        if part == BROKER:
-            found = self.ground.kafka.pid
-        elif part == KEYRING:
-            found = self.ground.stack.keyring.pid
-        else:
-            found = self.services.children[part].pid
-        if found is None:
-            raise ProcessLookupError(part)
-        return found
-
-    def kill(self, part: str) -> None:
-        """End a part with kill -9; a service is started again by its supervisor."""
-        if part == BROKER:
-            self.ground.kafka.kill()
-        elif part == KEYRING:
-            self.ground.stack.keyring.kill()
-        elif self.services.supervisor is not None:
-            self.services.supervisor.kill(part)
-
-    def start(self, part: str) -> None:
-        """Start broker or keyring again; services are their supervisor's."""
-        if part == BROKER:
-            self.ground.kafka.start()
-        elif part == KEYRING:
-            self.ground.stack.keyring.start()
-
-
-class Action(Protocol):
-    """What a fault does. A fault that is over at once does nothing in `end`."""
-
-    def why_not(self, ground: Ground) -> str:
-        """Why it cannot be had here, for people; empty when it can."""
-
-    def begin(self, scene: Scene) -> None:
-        """Do it."""
-
-    def end(self, scene: Scene) -> None:
-        """Undo it, as far as a person or a supervisor would."""
-
-
-class _Possible:
-    """What can be done anywhere."""
-
-    def why_not(self, ground: Ground) -> str:  # noqa: ARG002 - the port's signature
-        """See `Action`."""
-        return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Kill(_Possible):
-    """Kill -9; broker and keyring are started again at the end."""
-
-    part: str
-
-    def begin(self, scene: Scene) -> None:
-        """See `Action`."""
-        scene.kill(self.part)
-
-    def end(self, scene: Scene) -> None:
-        """See `Action`."""
-        scene.start(self.part)
-
-
-@dataclass(frozen=True, slots=True)
-class Freeze(_Possible):
-    """SIGSTOP, and SIGCONT at the end."""
-
-    part: str
-
-    def begin(self, scene: Scene) -> None:
-        """See `Action`."""
-        os.kill(scene.pid(self.part), signal.SIGSTOP)
-
-    def end(self, scene: Scene) -> None:
-        """See `Action`."""
-        os.kill(scene.pid(self.part), signal.SIGCONT)
-
-
-@dataclass(frozen=True, slots=True)
-class Restart(_Possible):
-    """Ended in order, and started again."""
-
-    part: str
-
-    def begin(self, scene: Scene) -> None:
-        """See `Action`."""
-        if self.part == BROKER:
-            scene.ground.kafka.stop()
-        elif self.part == KEYRING:
-            scene.ground.stack.keyring.stop()
-        elif scene.services.supervisor is not None:
-            scene.services.supervisor.restart(self.part)
-
-    def end(self, scene: Scene) -> None:
-        """See `Action`."""
-        scene.start(self.part)
-
-
-@dataclass(frozen=True, slots=True)
-class FillDisk:
-    """Every byte that is left on a part's small disk is taken; at the end they are given back, and a broker that gave up is started."""
-
-    part: str
-
-    def why_not(self, ground: Ground) -> str:
-        """See `Action`."""
-        return "" if self.part in ground.disks else ground.why_no_disks
-
-    def begin(self, scene: Scene) -> None:
-        """See `Action`."""
-        filled = 0
-        with self._filler(scene).open("wb") as filler:
-            for step in _STEPS:
-                # What is written meanwhile takes its share: fill until nothing is left, and not what was counted before.
-                with contextlib.suppress(OSError):
-                    while True:
-                        os.posix_fallocate(filler.fileno(), filled, step)
-                        filled += step
-
-    def end(self, scene: Scene) -> None:
-        """See `Action`."""
-        self._filler(scene).unlink()
-        if self.part == BROKER and scene.ground.kafka.pid is None:
-            scene.start(BROKER)
-
-    def _filler(self, scene: Scene) -> Path:
-        return scene.ground.disks[self.part] / "filler"
-
-
-@dataclass(frozen=True, slots=True)
-class RefuseWrites(_Possible):
-    """The broker refuses what is produced to a topic: it asks for more replicas than there are."""
-
-    kind: type[Event]
-
-    def begin(self, scene: Scene) -> None:
-        """See `Action`."""
-        self._alter(scene, AlterConfigOpType.SET)
-
-    def end(self, scene: Scene) -> None:
-        """See `Action`."""
-        self._alter(scene, AlterConfigOpType.DELETE)
-
-    def _alter(self, scene: Scene, how: AlterConfigOpType) -> None:
-        entry = ConfigEntry("min.insync.replicas", "2", incremental_operation=how)
-        topic = ConfigResource(
-            ResourceType.TOPIC, scene.topic(self.kind), incremental_configs=[entry]
-        )
-        admin = AdminClient({"bootstrap.servers": scene.ground.stack.bootstrap})
-        for done in admin.incremental_alter_configs([topic]).values():
-            done.result(10)
-
-
-@dataclass(frozen=True, slots=True)
-class Disturb(_Possible):
-    """A wire between two is cut, silent or slow."""
-
-    service: str
-    to: str
-    wire: Wire
-
-    def begin(self, scene: Scene) -> None:
-        """See `Action`."""
-        scene.ground.wires[self.service, self.to].set(self.wire)
-
-    def end(self, scene: Scene) -> None:
-        """See `Action`."""
-        scene.ground.wires[self.service, self.to].set(Wire.WHOLE)
-
-
-@dataclass(frozen=True, slots=True)
-class ClockJump:
-    """One process's clock jumps by some seconds, and back."""
-
-    service: str
-    by_s: int
-
-    def why_not(self, ground: Ground) -> str:
-        """See `Action`."""
-        return "" if self.service in ground.clocks else ground.why_no_clocks
-
-    def begin(self, scene: Scene) -> None:
-        """See `Action`."""
-        scene.ground.clocks[self.service].write_text(f"{self.by_s:+d}\n")
-
-    def end(self, scene: Scene) -> None:
-        """See `Action`."""
-        scene.ground.clocks[self.service].write_text("+0\n")
-
-
-@dataclass(frozen=True, slots=True)
-class RebalanceStorm(_Possible):
-    """A stranger joins a service's group and leaves it again, several times: partitions go away and come back."""
-
-    service: str
-    times: int = 5
-
-    def begin(self, scene: Scene) -> None:
-        """See `Action`."""
-        kind = _GROUP_OF[self.service]
-        prefix = scene.services.session.platform.catalogue.prefix
-        for _ in range(self.times):
-            member = Consumer(
-                {
-                    "bootstrap.servers": scene.ground.stack.bootstrap,
-                    "group.id": f"{prefix}{self.service}",
-                    "enable.auto.commit": False,
-                    "session.timeout.ms": 6000,
-                    "partition.assignment.strategy": "cooperative-sticky",
-                    "log_level": 0,
-                }
-            )
-            try:
-                member.subscribe([scene.topic(kind)])
-                member.poll(0.8)
-            finally:
-                member.close()
-
-    def end(self, scene: Scene) -> None:
-        """See `Action`: the last one has left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Poison(_Possible):
-    """Messages that nobody can read, on every topic that a service reads."""
-
-    def begin(self, scene: Scene) -> None:
-        """See `Action`."""
-        producer = Producer({"bootstrap.servers": scene.ground.stack.bootstrap})
-        for kind in _POISONED:
-            for value in _BAD:
-                producer.produce(scene.topic(kind), value=value, key=b"poison")
-        producer.flush(10)
-
-    def end(self, scene: Scene) -> None:
-        """See `Action`: they stay where they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeWatchlist:
-    """The watchlist changes (one person withdrawn, another enrolled) in the middle of another fault."""
-
-    during: Action
-
-    def why_not(self, ground: Ground) -> str:
-        """See `Action`."""
-        return self.during.why_not(ground)
-
-    def begin(self, scene: Scene) -> None:
-        """See `Action`."""
-        self.during.begin(scene)
-        scene.change_watchlist()
-
-    def end(self, scene: Scene) -> None:
-        """See `Action`."""
-        self.during.end(scene)
-
-
-class Nothing(_Possible):
-    """The row to compare the others with."""
-
-    def begin(self, scene: Scene) -> None:
-        """See `Action`."""
-
-    def end(self, scene: Scene) -> None:
-        """See `Action`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +41,8 @@ _DOWN_S: Final = 3.0
 _WRONG_S: Final = 6.0
 # Longer than the session of a group: a frozen member is given up, and comes back as a stranger.
 _FROZEN_S: Final = 8.0
+# Of a disk that others are busy with: each write takes 50 ms.
+_WRITES: Final = 20
 
 
 def _faults() -> Sequence[Fault]:
@@ -347,6 +54,8 @@ def _faults() -> Sequence[Fault]:
         *[Fault(name=f"restart {p}", action=Restart(p), lasts_s=down.get(p, 0)) for p in _PARTS],
         Fault(name="full disk of broker", action=FillDisk(BROKER), lasts_s=_WRONG_S),
         Fault(name="full disk of matching", action=FillDisk("matching"), lasts_s=_WRONG_S),
+        Fault(name="slow disk of broker", action=SlowDisk(BROKER, _WRITES), lasts_s=_WRONG_S),
+        Fault(name="slow disk of matching", action=SlowDisk("matching", _WRITES), lasts_s=_WRONG_S),
         *[
             Fault(
                 name=f"no writes of {kind.__name__} records",
@@ -384,7 +93,7 @@ def _faults() -> Sequence[Fault]:
         ],
         *[
             Fault(name=f"rebalance storm of {service}", action=RebalanceStorm(service))
-            for service in _GROUP_OF
+            for service in GROUP_OF
         ],
         Fault(name="poison on every topic", action=Poison()),
         Fault(

@@ -1,8 +1,5 @@
 """A local stack whose parts can be hurt one by one: wires that can be cut, clocks that can jump, disks that can fill."""
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +8,7 @@ from typing import Final
 
 from lookout.hosting.settings import KafkaSection, PlatformSettings
 
+from lookout_cli.chaos.disks import Disk, NoDiskError, small_disk
 from lookout_cli.chaos.proxy import Proxy, TcpEnd, UnixEnd
 from lookout_cli.local.kafka import LocalKafka
 from lookout_cli.local.ports import free_ports
@@ -72,7 +70,7 @@ class Ground:
 
     stack: WiredStack
     wires: dict[tuple[str, str], Proxy] = field(default_factory=dict)
-    disks: dict[str, Path] = field(default_factory=dict)
+    disks: dict[str, Disk] = field(default_factory=dict)
     clocks: dict[str, Path] = field(default_factory=dict)
     why_no_disks: str = ""
     why_no_clocks: str = "clocks were left alone"
@@ -89,7 +87,7 @@ class Ground:
         """What services are told more: where their small disks are, and whose clock they read."""
         more: dict[str, dict[str, str]] = {service: {} for service in CLOCKED}
         if "matching" in self.disks:
-            more["matching"]["LOOKOUT_MATCHING_GALLERY_FOLDER"] = str(self.disks["matching"])
+            more["matching"]["LOOKOUT_MATCHING_GALLERY_FOLDER"] = str(self.disks["matching"].path)
         for service, path in self.clocks.items():
             more[service] |= {
                 "LD_PRELOAD": _faketime() or "",
@@ -116,7 +114,7 @@ def prepared(
     stack = WiredStack(folder=folder, pack=pack, models=models, say=say, ports=ports)
     ground = Ground(stack=stack)
     with ExitStack() as undo:
-        _make_disks(ground, undo.callback)
+        _make_disks(ground, undo)
         if with_clocks:
             _make_clocks(ground)
         undo.enter_context(stack)
@@ -124,22 +122,17 @@ def prepared(
         yield ground
 
 
-def _make_disks(ground: Ground, later: Callable[..., object]) -> None:
-    if os.geteuid() != 0:
-        ground.why_no_disks = "a small file system of its own needs root (mount -t tmpfs)"
-        return
+def _make_disks(ground: Ground, undo: ExitStack) -> None:
     folder = ground.stack.folder
     for name, path, size_mb in (
         (BROKER, folder.kafka / "data", _BROKER_DISK_MB),
         ("matching", folder.root / "gallery", _GALLERY_DISK_MB),
     ):
-        path.mkdir(parents=True, exist_ok=True)
-        done = _run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=0700", "tmpfs", str(path))
-        if done:
-            ground.why_no_disks = f"no small file system could be made: {done}"
+        try:
+            ground.disks[name] = undo.enter_context(small_disk(path, size_mb))
+        except NoDiskError as error:
+            ground.why_no_disks = str(error)
             return
-        later(_run, "umount", "--lazy", str(path))
-        ground.disks[name] = path.resolve()
 
 
 def _make_clocks(ground: Ground) -> None:
@@ -171,14 +164,3 @@ def _make_wires(ground: Ground, ports: Mapping[str, int], later: Callable[..., o
 
 def _faketime() -> str | None:
     return next((path for path in _FAKETIME if Path(path).exists()), None)
-
-
-def _run(program: str, *arguments: str) -> str:
-    """Run a program of the system; what it complained of, empty when it did its work."""
-    path = shutil.which(program)
-    if path is None:
-        return f"no {program} on PATH"
-    done = subprocess.run(  # noqa: S603 - a program of the system, our own arguments, no shell
-        [path, *arguments], capture_output=True, text=True, timeout=30, check=False
-    )
-    return done.stderr.strip() or f"exit {done.returncode}" if done.returncode else ""

@@ -39,6 +39,7 @@ and every figure from the topics alone.
   alerts and the first camera image captured afterwards that is looked at, whichever is later. Passes come once a second.
 - Qdrant runs inside matching (edge): there is no server of it here to be killed. What kills or freezes matching kills or freezes it, and
   its folder is the disk that is filled.
+- On a *slow disk* every write of the part waits until it is on the disk, which does twenty a second.
 - Services are started again by the stack's supervisor after a second, and after longer and longer waits when they die again within a
   minute.
 """

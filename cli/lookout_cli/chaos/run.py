@@ -17,8 +17,9 @@ from lookout_keeper.domain import verify_chain
 from lookout_cli.accounts import tally
 from lookout_cli.chaos import camera, planting
 from lookout_cli.chaos.account import PlantedPass
+from lookout_cli.chaos.actions import Scene
 from lookout_cli.chaos.desk import Desk
-from lookout_cli.chaos.faults import Fault, Scene
+from lookout_cli.chaos.faults import Fault
 from lookout_cli.chaos.ground import Ground
 from lookout_cli.chaos.load import Load
 from lookout_cli.chaos.report import Outcome

@@ -9,7 +9,8 @@ from typing import Final
 
 from lookout_cli.accounts import tally
 from lookout_cli.chaos.account import Fate, Judged, PlantedPass, Seen
-from lookout_cli.chaos.faults import Fault, Scene
+from lookout_cli.chaos.actions import Scene
+from lookout_cli.chaos.faults import Fault
 from lookout_cli.chaos.roster import Roster
 from lookout_cli.chaos.watching import Watching
 

@@ -13,7 +13,8 @@ from lookout.vision.pack import load_pack
 from lookout_cli.bench.machine import describe
 from lookout_cli.bench.stack_run import Load as BenchLoad
 from lookout_cli.bench.stack_run import bench_stack
-from lookout_cli.chaos.faults import FAULTS, ClockJump
+from lookout_cli.chaos.actions import ClockJump
+from lookout_cli.chaos.faults import FAULTS
 from lookout_cli.chaos.ground import prepared
 from lookout_cli.chaos.report import Outcome, page_of, table_of
 from lookout_cli.chaos.run import Material, Plan, run

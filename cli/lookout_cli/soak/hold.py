@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from lookout_cli.bench.stack_run import BenchStack, Reading
-from lookout_cli.soak.memory import NoLimitError, limited
+from lookout_cli.local.control_groups import Limit, NoLimitError, limited
 from lookout_cli.soak.trends import KINDS, Trend, trends
 
 LIMITS_MB: Mapping[str, int] = {
@@ -134,7 +134,9 @@ def hold(stack: BenchStack, *, cameras: int, seconds: float, say: Say, told: Tol
 def _limit(limits: ExitStack, stack: BenchStack, say: Say) -> str:
     """Put the limits in force; why that is impossible, or nothing."""
     try:
-        limits.enter_context(limited(stack.pids(), LIMITS_MB))
+        pids = stack.pids()
+        for name, mib in LIMITS_MB.items():
+            limits.enter_context(limited(name, pids[name], Limit.of_memory(mib)))
     except NoLimitError as error:
         say(f"no memory limits: {error}")
         return str(error)

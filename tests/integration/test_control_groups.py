@@ -1,4 +1,4 @@
-"""Memory limits of processes by real control groups."""
+"""What real control groups hold processes to."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from lookout_cli.soak.memory import NoLimitError, limited
+from lookout_cli.local.control_groups import Limit, NoLimitError, limited
 
 _TAKE = """
 import sys
@@ -32,7 +32,7 @@ def waiting_to_take(mib: int) -> Iterator[subprocess.Popen[bytes]]:
 @contextmanager
 def held_to(pid: int, mib: int) -> Iterator[None]:
     try:
-        with limited({"taker": pid}, {"taker": mib}):
+        with limited("taker", pid, Limit.of_memory(mib)):
             yield
     except NoLimitError as error:
         pytest.skip(str(error))
@@ -63,6 +63,6 @@ def test_nothing_is_left_behind_and_the_process_goes_on_without_a_limit() -> Non
 def test_a_process_that_is_gone_is_told_and_leaves_nothing() -> None:
     with waiting_to_take(1) as process:
         pass
-    with pytest.raises(NoLimitError), limited({"taker": process.pid}, {"taker": 64}):
+    with pytest.raises(NoLimitError), limited("taker", process.pid, Limit.of_memory(64)):
         pass
     assert list(Path("/sys/fs/cgroup").rglob(f"lookout-{os.getpid()}-*")) == []
