@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Browser
 from support.browser_faces import Faces, fetch_faces
 from support.console_browser import Screens, Visitors, chromium, find_chromium
-from support.console_world import Served, make_world, serve
+from support.console_world import make_world
+from support.served_console import Served, serve
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,7 +17,8 @@ from lookout_console.domain.roles import Role
 from lookout_console.web.app import ROUTERS
 from playwright.sync_api import Browser, Page
 from support.console_browser import Visitors, accessibility_faults, overflow, small_targets
-from support.console_world import Served, make_world, row_of, serve
+from support.console_world import make_world, row_of
+from support.served_console import Served, serve
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ from lookout.events import Decision, Deployment, DeploymentState
 from lookout_console.domain.roles import Role
 from playwright.sync_api import Page, expect
 from support.console_browser import Visitors, decide, take_step
-from support.console_world import Served, archive_of, row_of
+from support.console_world import archive_of, row_of
 from support.polling import until
+from support.served_console import Served
 
 GROUNDS = "Three people on the list were seen on this square within the last week."
 

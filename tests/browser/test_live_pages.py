@@ -9,8 +9,9 @@ from lookout_console.domain.alerts import Adjudication
 from lookout_console.domain.roles import Role
 from playwright.sync_api import Page, expect
 from support.console_browser import Visitors, decide
-from support.console_world import Served, row_of
+from support.console_world import row_of
 from support.polling import until
+from support.served_console import Served
 
 _WATCH_SHIFTS: Final = """
 window.shifts = [];

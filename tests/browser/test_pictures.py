@@ -16,7 +16,8 @@ from lookout_console.domain.roles import Role
 from playwright.sync_api import Page, expect
 from support.browser_faces import Faces
 from support.console_browser import Screens, Visitors
-from support.console_world import Served, World, archive_of, row_of
+from support.console_world import World, archive_of, row_of
+from support.served_console import Served
 
 # The photographs show people whom anybody may know: nothing is said of them that could be believed.
 _NOTHING: Final = "Demonstration entry: nothing is alleged of this person"

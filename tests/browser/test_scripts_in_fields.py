@@ -7,7 +7,8 @@ from typing import Final
 from lookout_console.domain.roles import Role
 from playwright.sync_api import Page, expect
 from support.console_browser import Visitors, decide, take_step
-from support.console_world import Served, archive_of, drawn_face, row_of
+from support.console_world import archive_of, drawn_face, row_of
+from support.served_console import Served
 
 MARKUP: Final = (
     "\"'><img src=x data-marker onerror=\"ran('field')\"><script data-marker>ran('field')</script>"

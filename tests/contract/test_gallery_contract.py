@@ -24,7 +24,7 @@ from lookout_matching.ports import (
     GalleryUnavailableError,
     UnknownCollectionError,
 )
-from support.matching_world import BruteForceGallery
+from support.matching_fakes import BruteForceGallery
 
 DIM = 16
 TOLERANCE = 1e-5

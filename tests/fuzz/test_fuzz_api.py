@@ -12,8 +12,9 @@ from lookout_console.accounts.credentials import csrf_of
 from lookout_console.domain.roles import ALLOWED, Role
 from lookout_console.web.app import ROUTERS
 from lookout_console.web.callers import Guard
-from support.console_world import Served, make_world, row_of, serve
+from support.console_world import make_world, row_of
 from support.fuzzing import TRIED, fuzzed
+from support.served_console import Served, serve
 
 # A stream does not end, and whoever signs out is nobody.
 _APART = {"/events", "/sign-out"}

@@ -30,10 +30,11 @@ from lookout_console.domain.roles import Role
 from lookout_console.web.callers import SESSION_COOKIE
 from playwright.sync_api import Browser, BrowserContext, Page
 from support.console_browser import chromium, find_chromium
-from support.console_world import World, drawn_face, make_world, serve
+from support.console_world import World, drawn_face, make_world
 from support.kafka_node import KafkaNode
 from support.pipeline import SharedKafkaStack, hosted, require_redis
 from support.polling import until
+from support.served_console import serve
 
 TESTS: Final = Path(__file__).parents[1]
 MIB: Final = 1024 * 1024

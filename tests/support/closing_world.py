@@ -22,7 +22,7 @@ from lookout_keeper.closing import Closing, Pace
 from lookout_keeper.ports import PurgeTopics
 from support.golden import example
 from support.keeping import SIGNER, Bench
-from support.matching_world import MemoryVault
+from support.matching_fakes import MemoryVault
 
 D1, D2 = "d1", "d2"
 

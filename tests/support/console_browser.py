@@ -14,7 +14,8 @@ from lookout_console.web.callers import SESSION_COOKIE
 from lookout_console.web.rendering import THEME_COOKIE
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
-from support.console_world import PASSWORD, Served
+from support.console_world import PASSWORD
+from support.served_console import Served
 
 LARGEST_PICTURE: Final = 300 * 1024
 SMALLEST_TARGET: Final = 44

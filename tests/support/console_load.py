@@ -18,7 +18,8 @@ from typing import Any
 
 import psutil
 from lookout_console.domain.roles import Role
-from support.console_world import Served, drawn_face, make_world, serve
+from support.console_world import drawn_face, make_world
+from support.served_console import Served, serve
 
 
 @dataclass

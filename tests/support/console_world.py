@@ -2,20 +2,16 @@
 
 import csv
 import io
-import threading
 import uuid
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import cv2
-import httpx
 import numpy as np
-import uvicorn
 from lookout.events import (
     Alert,
     Category,
@@ -29,7 +25,6 @@ from lookout.events import (
 from lookout.ids import entry_id as id_of
 from lookout.sealing.vault import FileVault
 from lookout.stream.ports import DeliveryError
-from lookout_console.accounts.credentials import csrf_of
 from lookout_console.accounts.oidc import Provider
 from lookout_console.actions.deployments import Pack
 from lookout_console.actions.desk import Actor
@@ -43,12 +38,9 @@ from lookout_console.domain.alerts import (
 from lookout_console.domain.deployments import Plan, Step, UseCase
 from lookout_console.domain.roles import Role
 from lookout_console.store.engine import Store
-from lookout_console.web.app import create_app
 from lookout_console.web.assembly import Outside, build_office
-from lookout_console.web.callers import SESSION_COOKIE
 from lookout_console.web.office import Office
 from lookout_console.web.words import ROLE
-from support.polling import until
 
 PACK = Pack(name="test", sha256="0" * 64)
 PASSWORD = "correct horse battery staple"
@@ -340,77 +332,3 @@ def make_world(
     for role in Role:
         world.actors[role] = world.account(role)
     return world
-
-
-@dataclass(frozen=True, kw_only=True)
-class Served:
-    """A world over HTTP."""
-
-    world: World
-    base: str
-    clients: list[httpx.Client] = field(default_factory=list)
-
-    def client(self, **given: Any) -> httpx.Client:
-        """A client of this console, closed with it."""
-        made = httpx.Client(base_url=self.base, timeout=20, **given)
-        self.clients.append(made)
-        return made
-
-    def signed_in(self, actor: Actor) -> "Person":
-        """A browser in which somebody is signed in."""
-        cookie = self.world.office.credentials.start_session(actor.account_id)
-        client = self.client(cookies={SESSION_COOKIE: cookie})
-        return Person(client=client, cookie=cookie)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Person:
-    """Somebody who is signed in."""
-
-    client: httpx.Client
-    cookie: str
-
-    def get(self, path: str) -> httpx.Response:
-        return self.client.get(path)
-
-    def post(self, path: str, **fields: str | list[str]) -> httpx.Response:
-        return self.client.post(path, data={**fields, "csrf": csrf_of(self.cookie)})
-
-
-@contextmanager
-def serve(world: World) -> Iterator[Served]:
-    """The application on loopback until the block ends."""
-    config = uvicorn.Config(
-        create_app(world.office),
-        host="127.0.0.1",
-        port=0,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=1,
-        ws="none",
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until(lambda: server.started, "the console serves")
-    port = server.servers[0].sockets[0].getsockname()[1]
-    reporting = threading.Event()
-
-    def report() -> None:
-        while not reporting.wait(1.0):
-            world.services_live()
-
-    world.services_live()
-    reporter = threading.Thread(target=report, daemon=True)
-    reporter.start()
-    served = Served(world=world, base=f"http://127.0.0.1:{port}")
-    try:
-        yield served
-    finally:
-        for client in served.clients:
-            client.close()
-        reporting.set()
-        reporter.join()
-        server.should_exit = True
-        thread.join(timeout=10)
-        world.office.desk.store.close()

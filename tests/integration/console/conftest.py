@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from support.console_world import Served, make_world, serve
+from support.console_world import make_world
+from support.served_console import Served, serve
 
 
 @pytest.fixture(name="served", scope="module")

@@ -13,8 +13,9 @@ from lookout_console.domain.alerts import EnvironmentFactor, SubjectFactor, Syst
 from lookout_console.domain.roles import Permission, Role, allowed
 from lookout_console.web.api import ROUTERS
 from lookout_console.web.callers import sent
-from support.console_world import Served, archive_of, make_world, row_of, serve
+from support.console_world import archive_of, make_world, row_of
 from support.polling import until
+from support.served_console import Served, serve
 
 NAME = "Name of reference-17"
 

@@ -11,7 +11,8 @@ from lookout_console.domain.alerts import Verdict
 from lookout_console.domain.deployments import Step
 from lookout_console.domain.roles import Role
 from lookout_console.web.rendering import STATIC
-from support.console_world import Served, make_world, serve
+from support.console_world import make_world
+from support.served_console import Served, serve
 
 
 @pytest.fixture(name="own")

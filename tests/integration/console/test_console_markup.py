@@ -9,7 +9,8 @@ from lookout.events import Category, Response
 from lookout_console.actions.records import Record, Row, Section, as_csv
 from lookout_console.domain.alerts import EnvironmentFactor, SubjectFactor, SystemFactor, Verdict
 from lookout_console.domain.roles import Role
-from support.console_world import Served, World, make_world, row_of, serve
+from support.console_world import World, make_world, row_of
+from support.served_console import Served, serve
 
 EVIL = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}"
 RAW = re.compile(r"<img src=x|<script>alert|onerror=alert\(1\)>", re.IGNORECASE)

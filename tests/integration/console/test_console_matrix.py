@@ -15,7 +15,7 @@ from lookout_console.accounts.values import Account
 from lookout_console.domain.roles import ALLOWED, Permission, Role, allowed
 from lookout_console.web.app import ROUTERS, create_app
 from lookout_console.web.callers import SESSION_COOKIE, Guard, Open, sent, streamed
-from support.console_world import Served
+from support.served_console import Served
 
 NOBODY = "nobody"
 

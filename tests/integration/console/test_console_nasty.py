@@ -11,7 +11,8 @@ from lookout_console.accounts.credentials import csrf_of
 from lookout_console.domain.roles import ALLOWED, Role
 from lookout_console.web.app import ROUTERS
 from lookout_console.web.callers import Guard
-from support.console_world import Served, make_world, serve
+from support.console_world import make_world
+from support.served_console import Served, serve
 
 NASTY = (
     "",

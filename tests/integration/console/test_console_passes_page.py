@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from lookout.ids import entry_id
 from lookout_console.domain.roles import Role
-from support.console_world import Served, make_world, row_of, serve
+from support.console_world import make_world, row_of
+from support.served_console import Served, serve
 
 
 @pytest.fixture(name="own")

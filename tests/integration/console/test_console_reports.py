@@ -26,8 +26,9 @@ from lookout_console.domain.alerts import (
 )
 from lookout_console.domain.deployments import Stage, Step
 from lookout_console.domain.roles import Role
-from support.console_world import Served, drawn_face, make_world, row_of, serve
+from support.console_world import drawn_face, make_world, row_of
 from support.polling import until
+from support.served_console import Served, serve
 
 NAMES = ("Name of reference-17", "Name of volunteer-1")
 

@@ -11,8 +11,9 @@ from lookout_console.accounts.credentials import csrf_of
 from lookout_console.accounts.oidc import Provider, ProviderSettings
 from lookout_console.domain.roles import Role
 from lookout_console.web.callers import DOOR_COOKIE, SESSION_COOKIE
-from support.console_world import PASSWORD, Served, make_world, serve
+from support.console_world import PASSWORD, make_world
 from support.openid_provider import CLIENT_ID, CLIENT_SECRET, openid_provider
+from support.served_console import Served, serve
 
 
 @pytest.fixture(name="own")

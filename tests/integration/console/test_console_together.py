@@ -13,7 +13,8 @@ from lookout_console.domain.alerts import EnvironmentFactor, SubjectFactor, Syst
 from lookout_console.domain.roles import Role
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
-from support.console_world import Person, Served, make_world, serve
+from support.console_world import make_world
+from support.served_console import Person, Served, serve
 
 
 @pytest.fixture(name="own")

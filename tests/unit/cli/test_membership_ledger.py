@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lookout.events import Category
 from lookout_cli.people.ledger import LEDGER_KEY, LedgerError, Member, MembershipLedger
-from support.matching_world import MemoryVault
+from support.matching_fakes import MemoryVault
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ANNA = Member(reference="R-1", category=Category.WANTED_BY_COURTS, enrolled_at=NOW)

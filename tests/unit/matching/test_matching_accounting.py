@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lookout.events import Embedding
 from lookout.stream.processor import Delivery
-from support.matching_world import CrashError, CrashingRunner, World
+from support.crashing_runner import CrashError, CrashingRunner
+from support.matching_world import World
 
 
 def key_of(delivery: Delivery[Embedding]) -> str:

@@ -9,35 +9,20 @@ from lookout import ids
 from lookout.events import (
     Category,
     DeploymentState,
-    Embedding,
     Match,
     Response,
     WatchlistAction,
 )
 from lookout.sealing.envelope import open_sealed
-from lookout.stream.ports import Partition, RetryableError
+from lookout.stream.ports import RetryableError
 from lookout.stream.processor import Delivery, Outcome
 from lookout_matching.settings import Settings
 from support.matching_world import (
     DEPLOYMENT,
-    PARTITION,
     World,
     axis,
 )
-
-
-def fates(outcome: Outcome) -> list[tuple[str, str]]:
-    """Key id and reason of every key that the outcome destroys, dead letters' included."""
-    orders = [*outcome.destroy, *(order for r in outcome.reject for order in r.keys)]
-    return [(order.key_id, order.reason.value) for order in orders]
-
-
-def key_of(delivery: Delivery[Embedding]) -> str:
-    return delivery.event.template.key_id
-
-
-def matches(outcome: Outcome) -> list[Match]:
-    return [event for event in outcome.produce if isinstance(event, Match)]
+from unit.matching.outcomes import fates, key_of, matches
 
 
 class TestComparison:
@@ -136,142 +121,6 @@ class TestComparison:
 
         assert [match.face_id for match in matches(outcome)] == [best.event.face_id]
         assert world.count("evidence_lost_total") == 1
-
-
-class TestTracks:
-    def test_a_pending_shot_is_held_and_its_key_outlives_the_silence_limit(self) -> None:
-        world = World(shots=2, of=3)
-        seen = world.see(0.9)
-
-        outcome = world.process(seen)
-
-        assert outcome == Outcome(held=[seen.position])
-        world.keyring.advance(timedelta(seconds=33))
-        assert world.keyring.alive([key_of(seen)]) == [True]
-        world.keyring.advance(timedelta(seconds=2))
-        assert world.keyring.alive([key_of(seen)]) == [False]
-
-    def test_a_confirmation_takes_the_best_shot_and_releases_the_others_as_duplicates(
-        self,
-    ) -> None:
-        world = World(shots=3, of=3)
-        first, second, third = world.see(0.7), world.see(0.9), world.see(0.8)
-        world.process(first)
-        world.process(second)
-
-        outcome = world.process(third)
-
-        (match,) = matches(outcome)
-        assert match.face_id == second.event.face_id
-        assert match.confirmed_by == 3
-        assert outcome.released == [second.position, first.position]
-        assert outcome.held == []
-        assert fates(outcome) == [(key_of(first), "duplicate"), (key_of(third), "duplicate")]
-
-    def test_shots_that_are_decided_within_their_batch_are_neither_held_nor_released(self) -> None:
-        world = World(shots=2, of=2)
-
-        outcome = world.process(world.see(0.7), world.see(0.9))
-
-        assert len(matches(outcome)) == 1
-        assert outcome.held == outcome.released == []
-
-    def test_after_a_match_the_same_track_and_entry_is_a_duplicate(self) -> None:
-        world = World()
-        world.process(world.see(0.8))
-        better = world.see(0.99)
-
-        outcome = world.process(better)
-
-        assert fates(outcome) == [(key_of(better), "duplicate")]
-        assert outcome.produce == []
-
-    def test_two_tracks_and_two_entries_each_have_their_match(self) -> None:
-        world = World()
-
-        outcome = world.process(
-            world.see(0.9, track="t1"),
-            world.see(0.9, track="t2"),
-            world.see(0.9, track="t2", entry=1),
-        )
-
-        found = [(match.track_id, match.entry_id) for match in matches(outcome)]
-        assert found == [("t1", "e0"), ("t2", "e0"), ("t2", "e1")]
-
-    def test_a_track_that_falls_silent_leaves_its_pending_shots_unconfirmed(self) -> None:
-        world = World(shots=2, of=3)
-        seen = world.see(0.9)
-        world.process(seen)
-
-        world.advance(3.9)
-        assert world.processor.tick(world.now) == Outcome()
-        world.advance(0.1)
-        outcome = world.processor.tick(world.now)
-
-        assert fates(outcome) == [(key_of(seen), "unconfirmed")]
-        assert outcome.released == [seen.position]
-        assert world.count("unconfirmed_total") == 1
-        assert world.count("pending_shots") == 0
-
-    def test_a_track_keeps_its_pending_shots_while_it_goes_on(self) -> None:
-        world = World(shots=2, of=3)
-        seen = world.see(0.9)
-        world.process(seen)
-        world.advance(3)
-        world.process(world.see(0.1))
-        world.advance(3)
-
-        assert world.processor.tick(world.now) == Outcome()
-        assert len(matches(world.process(world.see(0.8)))) == 1
-
-    def test_a_confirmed_track_is_remembered_through_a_silence(self) -> None:
-        world = World()
-        world.process(world.see(0.9))
-        world.advance(30)
-        world.processor.tick(world.now)
-        seen = world.see(0.9)
-
-        assert fates(world.process(seen)) == [(key_of(seen), "duplicate")]
-
-    def test_an_embedding_delivered_twice_counts_once_and_keeps_its_key(self) -> None:
-        world = World(shots=2, of=3)
-        seen = world.see(0.9)
-        world.process(seen)
-
-        assert world.process(seen) == Outcome()
-        assert world.process(seen, seen) == Outcome()
-        assert world.count("skipped_total", reason="repeated") == 3
-        assert world.keyring.alive([key_of(seen)]) == [True]
-
-    def test_the_same_face_twice_in_a_batch_is_one_shot_and_one_destruction(self) -> None:
-        world = World(shots=2, of=2)
-        above, below = world.see(0.9), world.see(0.1, track="other")
-
-        outcome = world.process(above, above, below, below)
-
-        assert outcome.held == [above.position]
-        assert fates(outcome) == [(key_of(below), "no_match")]
-
-    def test_revoked_partitions_leave_their_pending_shots_to_the_successor(self) -> None:
-        world = World(shots=2, of=2)
-        seen = world.see(0.9)
-        world.process(seen)
-
-        world.processor.revoked([Partition(PARTITION.topic, 7)])
-        world.processor.revoked([PARTITION])
-        world.advance(5)
-
-        assert world.processor.tick(world.now) == Outcome()
-        successor = world.new_processor()
-        assert successor.process([seen]).held == [seen.position]
-
-    def test_a_drained_processor_leaves_what_is_pending_held(self) -> None:
-        world = World(shots=2, of=2)
-        seen = world.see(0.9)
-        world.process(seen)
-
-        assert world.processor.drain() == Outcome()
-        assert world.keyring.alive([key_of(seen)]) == [True]
 
 
 class TestRefusals:

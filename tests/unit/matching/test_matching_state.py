@@ -11,7 +11,8 @@ from lookout.events import (
 from lookout.vision.calibration import PassRule
 from lookout.vision.errors import ThresholdOutOfRangeError
 from lookout_matching.readiness import Readiness
-from support.matching_world import DEPLOYMENT, PACK, FixedPack, World, axis
+from support.matching_fakes import PACK, FixedPack
+from support.matching_world import DEPLOYMENT, World, axis
 
 
 class StrictPack(FixedPack):
