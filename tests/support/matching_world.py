@@ -1,5 +1,6 @@
 """A live deployment in memory, and matching's processor in front of it."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -79,6 +80,7 @@ class World:
         self.writer.settle(self.now)
         self.processor = self.new_processor()
         self.offset = 0
+        self.shots: Counter[str] = Counter()
 
     def clock(self) -> datetime:
         return self.now
@@ -200,6 +202,7 @@ class World:
         """The next delivery: a face sealed under a fresh key."""
         (key,) = self.keyring.make("b", 1, timedelta(seconds=60))
         self.offset += 1
+        self.shots[track] += 1
         face_id = face or f"face-{self.offset}"
         event = Embedding(
             deployment_id=DEPLOYMENT,
@@ -207,7 +210,7 @@ class World:
             track_id=track,
             camera_id="cam",
             captured_at=self.now,
-            shot=self.offset,
+            shot=self.shots[track],
             quality=0.9,
             pack_sha256=PACK,
             template=seal(key, template_bytes(vector), what="template", whose=face_id),

@@ -18,6 +18,7 @@ class Skip(StrEnum):
     FROM_THE_FUTURE = "from_the_future"
     DEPLOYMENT_CLOSED = "deployment_closed"
     NO_WATCHLIST = "no_watchlist"
+    TOO_MANY_SHOTS = "too_many_shots"
 
 
 class LeftOut(StrEnum):

@@ -161,11 +161,15 @@ class MatchingProcessor:
             work.skip(event, untimely, ErasureReason.STALE)
             return None
         terms = self._readiness.terms(deployment)
-        if isinstance(terms, Terms):
+        if not isinstance(terms, Terms):
+            self._wait_for_watchlist(event.deployment_id, terms, work.now)
+            work.skip(event, Skip.NO_WATCHLIST, ErasureReason.STALE)
+        elif event.shot > terms.of_a_pass.shots:
+            # The threshold holds for so many chances of a false match, whatever detection is set to.
+            work.skip(event, Skip.TOO_MANY_SHOTS, ErasureReason.STALE)
+        else:
             self._waiting.pop(event.deployment_id, None)
             return _Probe(delivery, deployment, terms)
-        self._wait_for_watchlist(event.deployment_id, terms, work.now)
-        work.skip(event, Skip.NO_WATCHLIST, ErasureReason.STALE)
         return None
 
     def _untimely(self, event: Embedding, now: datetime) -> Skip | None:

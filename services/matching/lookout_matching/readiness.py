@@ -18,6 +18,7 @@ class Terms:
 
     roll: Roll
     rule: Confirmation
+    of_a_pass: PassRule
     threshold: float
 
 
@@ -61,7 +62,7 @@ class Readiness:
             threshold = self._pack.threshold(deployment.target_fpir, roll.templates, of_a_pass)
         except (PackError, ValueError) as error:
             return f"deployment {deployment.deployment_id}: {error}"
-        return Terms(roll, rule, threshold)
+        return Terms(roll, rule, of_a_pass, threshold)
 
     def state(self) -> tuple[ServiceState, str]:
         """How matching is, for the status topic. Safe to call from any thread."""

@@ -44,8 +44,8 @@ class Settings(BaseSettings):
     most_shots: int = Field(
         default=5,
         ge=1,
-        description="Most shots of a track that detection sends (LOOKOUT_DETECTION_MOST_SHOTS): never lower than there, for "
-        "a pass of more shots has more chances of a false match.",
+        description="Most shots of a track that are compared, unless a deployment's confirmation needs more. Thresholds hold "
+        "for a pass of so many chances of a false match; what detection sends beyond it (LOOKOUT_DETECTION_MOST_SHOTS) is destroyed.",
     )
     freshness_s: float = Field(
         default=10.0,

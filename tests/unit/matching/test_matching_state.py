@@ -115,6 +115,7 @@ class TestState:
 
         assert not isinstance(terms, str)
         assert pack.rules == [of_a_pass]
+        assert terms.of_a_pass == of_a_pass
 
     def test_entries_left_out_are_degraded_once_the_rest_is_authorised(self) -> None:
         world = World()

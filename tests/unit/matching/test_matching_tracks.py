@@ -59,6 +59,28 @@ class TestTracks:
         assert fates(outcome) == [(key_of(better), "duplicate")]
         assert outcome.produce == []
 
+    def test_shots_beyond_those_that_the_threshold_holds_for_are_destroyed_without_a_comparison(
+        self,
+    ) -> None:
+        world = World(shots=2, of=3)
+        world.process(*[world.see(0.1) for _ in range(5)])
+        beyond = [world.see(0.99), world.see(0.99)]
+
+        outcome = world.process(*beyond)
+
+        assert matches(outcome) == []
+        assert fates(outcome) == [(key_of(shot), "stale") for shot in beyond]
+        assert outcome.held == []
+        assert world.count("skipped_total", reason="too_many_shots") == 2
+        assert world.count("comparisons_total") == 5
+
+    def test_a_confirmation_that_needs_more_shots_gets_them(self) -> None:
+        world = World(shots=6, of=7)
+
+        outcome = world.process(*[world.see(0.9) for _ in range(7)])
+
+        assert [match.confirmed_by for match in matches(outcome)] == [6]
+
     def test_two_tracks_and_two_entries_each_have_their_match(self) -> None:
         world = World()
 
