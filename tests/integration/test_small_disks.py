@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +101,33 @@ def test_writes_of_a_process_wait_for_a_slow_disk_and_no_longer_than_it_is_slow(
     # Each write is at least one of the disk's; the first ones of a second may pass at once.
     assert slow > 5 / _WRITES
     assert seconds_of(writer, 10) < slow
+
+
+def test_a_disk_is_slowed_and_quickened_while_files_come_and_go(
+    disk: Disk, writer: subprocess.Popen[str]
+) -> None:
+    if disk.why_never_slow:
+        pytest.skip(disk.why_never_slow)
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            for number in range(50):
+                (disk.path / f"{number}.snapshot").touch()
+            for number in range(50):
+                (disk.path / f"{number}.snapshot").unlink()
+
+    others = threading.Thread(target=come_and_go)
+    others.start()
+    try:
+        for _ in range(20):
+            disk.slow(writer.pid, _WRITES)
+            disk.quicken()
+    finally:
+        over.set()
+        others.join()
+    assert not is_synchronous(disk.path)
+    assert not is_synchronous(disk.path / "log")
 
 
 def test_a_process_that_is_gone_leaves_the_disk_as_it_was(

@@ -64,8 +64,10 @@ class Disk:
 
     def _sync(self, change: str) -> None:
         # Files that are open, too: the kernel looks at the mark with every write. New ones take it from their folder.
-        if said := _run("chattr", "-R", "-f", change, str(self.path)):
+        if said := _run("chattr", change, str(self.path)):
             raise NoDiskError(said)
+        # What it complains of here are files that went away meanwhile: a broker makes and renames them all the time.
+        _run("chattr", "-R", "-f", change, str(self.path))
 
     @property
     def _filler(self) -> Path:
