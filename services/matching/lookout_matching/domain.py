@@ -6,7 +6,7 @@ opened any more (unless it is pending, and even then it is not opened twice).
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -132,10 +132,11 @@ Verdict = Settled | Confirmed
 
 @dataclass(slots=True)
 class _Place:
-    """A shot in the window; ``pending`` while it may yet become or support a match."""
+    """A shot in the window; ``counts`` while its claim may yet support a match, ``pending`` while it may become one too."""
 
     shot: Shot
     pending: bool
+    counts: bool
 
 
 class TrackScores:
@@ -143,7 +144,9 @@ class TrackScores:
 
     A shot below the threshold is settled at once (`no_match`) and keeps its place in the window. A shot that reaches it
     is pending until its entry is confirmed, until no window of the rule can hold enough agreeing shots any more, or
-    until the track falls silent. One match per track and entry, ever: later shots of that entry are `duplicate`.
+    until the track falls silent. Silence ends the shot and not its claim: where the stream stood still, the track's
+    other shots come late, and one that agrees confirms the match then. One match per track and entry, ever: later
+    shots of that entry are `duplicate`.
     """
 
     def __init__(self, *, confirmed: Iterable[str] = ()) -> None:
@@ -155,7 +158,7 @@ class TrackScores:
     def copy(self) -> "TrackScores":
         """An independent copy: work on it, and keep it only once what it decided is certain to be carried out."""
         twin = TrackScores(confirmed=self._confirmed)
-        twin._window = [_Place(place.shot, place.pending) for place in self._window]
+        twin._window = [replace(place) for place in self._window]
         twin._faces = set(self._faces)
         return twin
 
@@ -173,7 +176,8 @@ class TrackScores:
         self._faces.add(shot.embedding.face_id)
         claim = shot.claim
         known = claim in self._confirmed
-        self._window.append(_Place(shot, pending=claim is not None and not known))
+        counts = claim is not None and not known
+        self._window.append(_Place(shot, pending=counts, counts=counts))
         verdicts: list[Verdict] = []
         if claim is None:
             verdicts.append(Settled(shot, ErasureReason.NO_MATCH))
@@ -186,9 +190,10 @@ class TrackScores:
         return verdicts
 
     def silence(self) -> Sequence[Settled]:
-        """The track has gone quiet: nothing pending will be confirmed, and the window starts anew."""
+        """The track has gone quiet: nothing pending waits any longer."""
         settled = [Settled(shot, ErasureReason.UNCONFIRMED) for shot in self.pending]
-        self._window.clear()
+        for place in self._window:
+            place.pending = False
         return settled
 
     def _slide(self, rule: Confirmation) -> Sequence[Settled]:
@@ -199,34 +204,37 @@ class TrackScores:
         ]
 
     def _confirm(self, entry_id: str, rule: Confirmation) -> Sequence[Verdict]:
-        agreeing = [p for p in self._window if p.pending and p.shot.claim == entry_id]
+        agreeing = [p for p in self._window if p.counts and p.shot.claim == entry_id]
         if len(agreeing) < rule.shots:
             return []
-        best = max(agreeing, key=lambda place: place.shot.score)
+        # Never empty: the shot that has just come is among them.
+        pending = [place for place in agreeing if place.pending]
+        best = max(pending, key=lambda place: place.shot.score)
         self._confirmed.add(entry_id)
-        verdicts: list[Verdict] = [Confirmed(best.shot, entry_id, len(agreeing))]
         for place in agreeing:
-            place.pending = False
-            if place is not best:
-                verdicts.append(Settled(place.shot, ErasureReason.DUPLICATE))
-        return verdicts
+            place.pending = place.counts = False
+        return [
+            Confirmed(best.shot, entry_id, len(agreeing)),
+            *[Settled(p.shot, ErasureReason.DUPLICATE) for p in pending if p is not best],
+        ]
 
     def _give_up_hopeless(self, rule: Confirmation) -> Sequence[Settled]:
         hopeless = [
             place
             for index, place in enumerate(self._window)
-            if place.pending and not self._reachable(index, rule)
+            if place.counts and not self._reachable(index, rule)
         ]
+        let_go = [place for place in hopeless if place.pending]
         for place in hopeless:
-            place.pending = False
-        return [Settled(place.shot, ErasureReason.UNCONFIRMED) for place in hopeless]
+            place.pending = place.counts = False
+        return [Settled(place.shot, ErasureReason.UNCONFIRMED) for place in let_go]
 
     def _reachable(self, index: int, rule: Confirmation) -> bool:
         """Whether some window that holds this place can still hold enough shots that agree with it."""
         claim = self._window[index].shot.claim
         for start in range(index + 1):
             held = self._window[start:]
-            agreeing = sum(place.pending and place.shot.claim == claim for place in held)
+            agreeing = sum(place.counts and place.shot.claim == claim for place in held)
             if agreeing + rule.of - len(held) >= rule.shots:
                 return True
         return False

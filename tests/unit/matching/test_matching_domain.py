@@ -175,6 +175,25 @@ class TestPooling:
         assert told(track.silence()) == []
         assert told(track.pool(shot(3), rule)) == ["face-3 duplicate"]
 
+    def test_a_shot_that_comes_after_a_silence_is_confirmed_by_one_from_before_it_and_is_the_evidence(
+        self,
+    ) -> None:
+        track, rule = TrackScores(), Confirmation(2, 3)
+        track.pool(shot(1, score=0.99), rule)
+
+        assert told(track.silence()) == ["face-1 unconfirmed"]
+        assert told(track.pool(shot(2, score=0.6), rule)) == ["face-2 confirms a by 2"]
+        assert list(track.pending) == []
+
+    def test_what_was_claimed_before_a_silence_leaves_the_window_as_any_shot_does(self) -> None:
+        track, rule = TrackScores(), Confirmation(2, 2)
+        track.pool(shot(1), rule)
+        track.silence()
+        track.pool(shot(2, score=0.1), rule)
+
+        assert told(track.pool(shot(3), rule)) == []
+        assert [s.embedding.face_id for s in track.pending] == ["face-3"]
+
     def test_an_entry_matched_in_an_earlier_process_is_not_matched_again(self) -> None:
         track = TrackScores(confirmed=["a"])
 
@@ -197,8 +216,12 @@ class TestPooling:
 
 
 claims = st.lists(
-    st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from([0.1, 0.6, 0.7, 0.9])), max_size=25
+    st.tuples(
+        st.sampled_from(["a", "b", "c"]), st.sampled_from([0.1, 0.6, 0.7, 0.9]), st.booleans()
+    ),
+    max_size=25,
 )
+"""Entry, score, and whether the track falls silent afterwards."""
 rules = st.integers(1, 5).flatmap(
     lambda of: st.integers(1, of).map(lambda shots: Confirmation(shots, of))
 )
@@ -207,16 +230,18 @@ rules = st.integers(1, 5).flatmap(
 class TestPoolingProperties:
     @given(claims, rules)
     def test_an_entry_is_confirmed_when_k_of_the_last_n_shots_first_agree_on_it(
-        self, seen: list[tuple[str, float]], rule: Confirmation
+        self, seen: list[tuple[str, float, bool]], rule: Confirmation
     ) -> None:
         track = TrackScores()
         confirmed: list[tuple[int, str]] = []
         expected: list[tuple[int, str]] = []
-        for index, (entry, score) in enumerate(seen):
+        for index, (entry, score, silent) in enumerate(seen):
             verdicts = track.pool(shot(index, entry, score), rule)
             confirmed += [(index, v.entry_id) for v in verdicts if isinstance(v, Confirmed)]
+            if silent:
+                track.silence()
             window = seen[max(0, index + 1 - rule.of) : index + 1]
-            agreeing = [1 for other, s in window if other == entry and s >= THRESHOLD]
+            agreeing = [1 for other, s, _ in window if other == entry and s >= THRESHOLD]
             known = entry in [name for _, name in expected]
             if score >= THRESHOLD and len(agreeing) >= rule.shots and not known:
                 expected.append((index, entry))
@@ -225,12 +250,15 @@ class TestPoolingProperties:
 
     @given(claims, rules)
     def test_every_shot_ends_exactly_once_and_fewer_than_n_are_ever_pending(
-        self, seen: list[tuple[str, float]], rule: Confirmation
+        self, seen: list[tuple[str, float, bool]], rule: Confirmation
     ) -> None:
         track = TrackScores()
         ended: list[str] = []
-        for index, (entry, score) in enumerate(seen):
+        for index, (entry, score, silent) in enumerate(seen):
             ended += [v.shot.embedding.face_id for v in track.pool(shot(index, entry, score), rule)]
+            if silent:
+                ended += [v.shot.embedding.face_id for v in track.silence()]
+                assert not track.pending
             assert len(track.pending) < rule.of or rule.of == 1
         ended += [v.shot.embedding.face_id for v in track.silence()]
 
@@ -238,18 +266,21 @@ class TestPoolingProperties:
 
     @given(claims, rules)
     def test_the_evidence_scores_at_least_as_well_as_the_duplicates_that_confirmed_it(
-        self, seen: list[tuple[str, float]], rule: Confirmation
+        self, seen: list[tuple[str, float, bool]], rule: Confirmation
     ) -> None:
         track = TrackScores()
-        for index, (entry, score) in enumerate(seen):
+        for index, (entry, score, silent) in enumerate(seen):
             verdicts = track.pool(shot(index, entry, score), rule)
+            if silent:
+                track.silence()
             for best in [v for v in verdicts if isinstance(v, Confirmed)]:
                 companions = [
                     v.shot.score
                     for v in verdicts
                     if isinstance(v, Settled) and v.reason is ErasureReason.DUPLICATE
                 ]
-                assert best.agreeing == len(companions) + 1
+                # Those from before a silence were unconfirmed when it came.
+                assert best.agreeing >= len(companions) + 1
                 assert best.agreeing >= rule.shots
                 assert best.shot.score >= max([THRESHOLD, *companions])
 

@@ -108,6 +108,22 @@ class TestTracks:
         assert world.count("unconfirmed_total") == 1
         assert world.count("pending_shots") == 0
 
+    def test_a_shot_that_a_standstill_of_the_stream_held_up_still_confirms(self) -> None:
+        world = World(shots=2, of=3)
+        first, late = world.see(0.9), world.see(0.8)
+        world.process(first)
+        world.advance(6)
+        silent = world.processor.tick(world.now)
+
+        outcome = world.process(late)
+
+        assert fates(silent) == [(key_of(first), "unconfirmed")]
+        (match,) = matches(outcome)
+        assert match.face_id == late.event.face_id
+        assert match.confirmed_by == 2
+        assert fates(outcome) == []
+        assert outcome.held == outcome.released == []
+
     def test_a_track_keeps_its_pending_shots_while_it_goes_on(self) -> None:
         world = World(shots=2, of=3)
         seen = world.see(0.9)
