@@ -40,6 +40,8 @@ and every figure from the topics alone.
 - Qdrant runs inside matching (edge): there is no server of it here to be killed. What kills or freezes matching kills or freezes it, and
   its folder is the disk that is filled.
 - On a *slow disk* every write of the part waits until it is on the disk, which does twenty a second.
+- Clocks jump by libfaketime, which changes what a process is told of the time and not by which clock the kernel waits: after a clock was
+  set back, the Kafka client that begins anew waits a minute for its own threads (ADR 25).
 - Services are started again by the stack's supervisor after a second, and after longer and longer waits when they die again within a
   minute.
 """
