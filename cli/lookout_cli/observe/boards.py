@@ -8,8 +8,10 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from lookout_cli.observe.boards_flow import CAPACITY, PIPELINE
-from lookout_cli.observe.boards_people import LIVE, PRIVACY
+from lookout_cli.observe.board_capacity import CAPACITY
+from lookout_cli.observe.board_live import LIVE
+from lookout_cli.observe.board_pipeline import PIPELINE
+from lookout_cli.observe.board_privacy import PRIVACY
 from lookout_cli.observe.grafana import dashboard
 
 BOARDS: Final = (LIVE, PIPELINE, PRIVACY, CAPACITY)
