@@ -10,7 +10,9 @@ from uuid import uuid4
 
 import pytest
 from confluent_kafka import Producer as RawProducer
+from confluent_kafka.admin import AdminClient
 from lookout.stream.kafka import KafkaBroker
+from lookout.stream.kafka_group import GroupMembers
 from lookout.stream.ports import Consumer, Message, Outgoing, Partition, Reader, TopicSpec
 from lookout_cli.local.kafka import LocalKafka, LocalKafkaError
 from support.kafka_node import KafkaNode, why_no_kafka
@@ -73,6 +75,35 @@ def test_member_stays_in_the_group_however_long_its_caller_is_busy(kafka: KafkaN
     successor = broker.consumer(group=topic, topics=[topic])
     assert [one.value for one in read(successor, 1)] == [b"2"]
     successor.close()
+
+
+def test_a_group_names_its_members_those_without_partitions_too(kafka: KafkaNode) -> None:
+    broker = KafkaBroker(kafka.settings())
+    topic = make_topic(broker)
+    fixed = KafkaBroker(replace(kafka.settings(), group_instance_id="first")).consumer(
+        group=topic, topics=[topic]
+    )
+    other = broker.consumer(group=topic, topics=[topic])
+    admin = AdminClient(kafka.settings().client())
+
+    def members() -> Sequence[str]:
+        asked = GroupMembers.asked_of(admin, topic, 10.0)
+        until(asked.done, "an answer")
+        return asked.result()
+
+    # One partition: one of the two has none. A fixed member has two names.
+    until(lambda: len(members()) == 3, "both have joined")
+    assert "first" in members()
+    fixed.close()
+    other.close()
+
+
+def test_a_group_that_nobody_knows_has_no_members(kafka: KafkaNode) -> None:
+    # Held: a client that is gone answers nothing.
+    admin = AdminClient(kafka.settings().client())
+    asked = GroupMembers.asked_of(admin, f"no-{uuid4()}", 10.0)
+    until(asked.done, "an answer")
+    assert asked.result() == []
 
 
 def test_busy_member_does_not_hold_up_the_group_for_long(kafka: KafkaNode) -> None:

@@ -13,8 +13,10 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
 from lookout.stream.kafka_consumer import KafkaConsumer, Limits
+from lookout.stream.kafka_group import GroupMembers
 from lookout.stream.kafka_producer import KafkaProducer
 from lookout.stream.kafka_reader import KafkaReader
+from lookout.stream.membership import Membership
 from lookout.stream.ports import (
     Consumer,
     Partition,
@@ -146,7 +148,15 @@ class KafkaBroker:
             size=settings.consumer_queue_bytes,
             revoke_wait_s=settings.revoke_wait_s,
         )
-        return KafkaConsumer(config=config, topics=topics, rebalance=rebalance, limits=limits)
+        return KafkaConsumer(
+            config=config,
+            topics=topics,
+            rebalance=rebalance,
+            limits=limits,
+            membership=Membership(
+                lambda: GroupMembers.asked_of(self._admin, group, settings.request_timeout_s)
+            ),
+        )
 
     def producer(self) -> Producer:
         """See `Broker.producer`."""

@@ -29,6 +29,7 @@ from lookout.stream.kafka_messages import (
     to_partition,
     to_raw,
 )
+from lookout.stream.membership import Membership
 from lookout.stream.ports import Message, Partition, Position, Rebalance, StreamError
 from lookout.stream.watermark import LowWatermark
 
@@ -70,9 +71,12 @@ class KafkaConsumer:
         topics: Sequence[str],
         rebalance: Rebalance | None,
         limits: Limits,
+        membership: Membership,
     ) -> None:
         self._rebalance = rebalance
         self._limits = limits
+        self._membership = membership
+        self._instance_id = str(config.get("group.instance.id", ""))
         self._changed = threading.Condition()
         self._queue: deque[Message] = deque()
         self._queued_bytes = 0
@@ -192,6 +196,7 @@ class KafkaConsumer:
                 self._commit_if_asked()
                 self._hold_or_resume()
                 self._observe()
+                self._require_member()
                 if raw is None:
                     self._rest()
             if self._failure is None:
@@ -202,6 +207,12 @@ class KafkaConsumer:
             if not self._closing:
                 self._fail("the consumer's polling thread ended")
             self._raw.close()
+
+    def _require_member(self) -> None:
+        """Fail where the group has lost us and librdkafka does not join again: a consumer that is made anew does."""
+        name = "" if self._owned else self._instance_id or str(self._raw.memberid() or "")
+        if self._membership.is_lost(name, has_partitions=bool(self._owned)):
+            self._fail("the group has lost this member, and it does not join again: start anew")
 
     def _rest(self) -> None:
         """Sleep until the caller wants something, or for a moment: what comes meanwhile waits with librdkafka."""

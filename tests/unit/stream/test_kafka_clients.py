@@ -1,6 +1,7 @@
 """Kafka clients without a Kafka: what they say when there is none, and what they never say."""
 
 import threading
+from collections.abc import Sequence
 from unittest.mock import Mock
 
 import pytest
@@ -9,7 +10,9 @@ from confluent_kafka import Message as RawMessage
 from lookout.stream.kafka import KafkaBroker, KafkaSettings
 from lookout.stream.kafka_consumer import KafkaConsumer, Limits
 from lookout.stream.kafka_messages import is_lost, message_from
+from lookout.stream.membership import Membership
 from lookout.stream.ports import DeliveryError, Outgoing, Producer, StreamError
+from support.polling import until
 
 NOWHERE = KafkaSettings(
     bootstrap="127.0.0.1:1",
@@ -84,6 +87,42 @@ def test_full_queue_blocks_until_time_outs_make_room_and_no_failure_is_forgotten
     producer.close()
 
 
+class Members:
+    """An answer that is there at once."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> Sequence[str]:
+        return self.names
+
+
+def consumer_whose_group_has(*members: str) -> KafkaConsumer:
+    return KafkaConsumer(
+        config={"bootstrap.servers": "127.0.0.1:1", "group.id": "g", "group.instance.id": "us"},
+        topics=["topic"],
+        rebalance=None,
+        limits=Limits(messages=1, size=1, revoke_wait_s=0.0),
+        membership=Membership(lambda: Members(*members), after_s=0.0, every_s=0.0),
+    )
+
+
+def test_a_consumer_that_its_group_has_lost_ends() -> None:
+    consumer = consumer_whose_group_has("others")
+    with pytest.raises(StreamError, match="the group has lost this member"):
+        until(lambda: bool(consumer.poll(1, 0.05)), "the loss", timeout_s=10)
+    consumer.close()
+
+
+def test_a_consumer_that_waits_its_turn_in_the_group_goes_on() -> None:
+    consumer = consumer_whose_group_has("others", "us")
+    assert list(consumer.poll(1, 0.5)) == []
+    consumer.close()
+
+
 @pytest.mark.parametrize(
     ("code", "lost"),
     [
@@ -96,12 +135,7 @@ def test_full_queue_blocks_until_time_outs_make_room_and_no_failure_is_forgotten
     ],
 )
 def test_only_what_waiting_does_not_mend_ends_a_consumer(code: int, *, lost: bool) -> None:
-    consumer = KafkaConsumer(
-        config={"bootstrap.servers": "127.0.0.1:1", "group.id": "g"},
-        topics=["topic"],
-        rebalance=None,
-        limits=Limits(messages=1, size=1, revoke_wait_s=0.0),
-    )
+    consumer = consumer_whose_group_has("us")
     consumer._on_error(KafkaError(code))
 
     if lost:
