@@ -36,8 +36,8 @@ class Membership:
         self,
         ask: Callable[[], Answer],
         *,
-        after_s: float = 20.0,
-        every_s: float = 5.0,
+        after_s: float = 10.0,
+        every_s: float = 3.0,
         absences: int = 3,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
