@@ -37,10 +37,17 @@ def disk_fixture(tmp_path: Path) -> Iterator[Disk]:
         pytest.skip(str(error))
 
 
+@pytest.fixture(name="slowable")
+def slowable_fixture(disk: Disk) -> Disk:
+    if disk.why_never_slow:
+        pytest.skip(disk.why_never_slow)
+    return disk
+
+
 @pytest.fixture(name="writer")
-def writer_fixture(disk: Disk) -> Iterator[subprocess.Popen[str]]:
+def writer_fixture(slowable: Disk) -> Iterator[subprocess.Popen[str]]:
     """A process that opened its file before the disk is slow, as a broker has."""
-    command = [sys.executable, "-c", _WRITER, str(disk.path / "log")]
+    command = [sys.executable, "-c", _WRITER, str(slowable.path / "log")]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -89,8 +96,6 @@ def test_nothing_lies_on_a_new_disk(disk: Disk) -> None:
 def test_writes_of_a_process_wait_for_a_slow_disk_and_no_longer_than_it_is_slow(
     disk: Disk, writer: subprocess.Popen[str]
 ) -> None:
-    if disk.why_never_slow:
-        pytest.skip(disk.why_never_slow)
     seconds_of(writer, 5)
 
     disk.slow(writer.pid, _WRITES)
@@ -106,8 +111,6 @@ def test_writes_of_a_process_wait_for_a_slow_disk_and_no_longer_than_it_is_slow(
 def test_a_disk_is_slowed_and_quickened_while_files_come_and_go(
     disk: Disk, writer: subprocess.Popen[str]
 ) -> None:
-    if disk.why_never_slow:
-        pytest.skip(disk.why_never_slow)
     over = threading.Event()
 
     def come_and_go() -> None:
@@ -133,8 +136,6 @@ def test_a_disk_is_slowed_and_quickened_while_files_come_and_go(
 def test_a_process_that_is_gone_leaves_the_disk_as_it_was(
     disk: Disk, writer: subprocess.Popen[str]
 ) -> None:
-    if disk.why_never_slow:
-        pytest.skip(disk.why_never_slow)
     seconds_of(writer, 1)
     writer.kill()
     writer.wait()
